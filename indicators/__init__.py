@@ -1,0 +1,1 @@
+"""What is known about places: indicators, releases, series, observations and their reading."""
