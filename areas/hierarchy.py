@@ -1,0 +1,104 @@
+"""How areas fit together: what an area is part of, and what lies inside it."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import NamedTuple
+
+import numpy as np
+from django.db import connection
+from numpy.typing import NDArray
+
+from areas.models import Area, Edition, Member, OverlapSet
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+# An area follows every exact and best-fit set upwards. Apportioned sets say how numbers are
+# shared out, not what a place is part of.
+ANCESTORS = """
+WITH RECURSIVE up(area_id, hops, best_fit) AS (
+    SELECT %s::bigint, 0, false
+  UNION
+    SELECT o.to_area_id, up.hops + 1, up.best_fit OR s.kind = 'best-fit'
+    FROM up
+    JOIN areas_areaoverlap o ON o.from_area_id = up.area_id
+    JOIN areas_overlapset s ON s.id = o.overlap_set_id AND s.kind <> 'apportioned'
+)
+SELECT area_id, min(hops), bool_and(best_fit) FROM up WHERE hops > 0 GROUP BY area_id
+"""
+
+
+class Links(NamedTuple):
+    """Every link of an overlap set as positions: arrays of equal length.
+
+    `member` and `parent` are ordinals in the two editions; `weight` is in (0, 1].
+    """
+
+    member: Ints
+    parent: Ints
+    weight: Floats
+
+
+class Ancestor(NamedTuple):
+    """An area that holds another; `best_fit` when only a best-fit set says so."""
+
+    area: Area
+    best_fit: bool
+
+
+def ancestors(area: Area) -> list[Ancestor]:
+    """Return every area that `area` is part of, the widest first. Two queries."""
+    with connection.cursor() as cursor:
+        cursor.execute(ANCESTORS, (area.pk,))
+        found = {pk: best_fit for pk, _, best_fit in cursor.fetchall()}
+    areas = Area.objects.filter(pk__in=found).select_related("area_type")
+    return sorted(
+        (Ancestor(a, found[a.pk]) for a in areas),
+        key=lambda a: (a.area.area_type.rank, a.area.code),
+    )
+
+
+def routes_up(edition: Edition) -> dict[Edition, list[OverlapSet]]:
+    """Return the shortest chain of overlap sets from `edition` to every wider edition.
+
+    Chains of equal length are settled by the order of slugs, so that the answer is always
+    the same. One query.
+    """
+    onward: dict[int, list[OverlapSet]] = {}
+    for step in OverlapSet.objects.select_related(
+        "from_edition__area_type", "to_edition__area_type"
+    ).order_by("slug"):
+        onward.setdefault(step.from_edition_id, []).append(step)
+    routes: dict[Edition, list[OverlapSet]] = {edition: []}
+    queue = deque([edition])
+    while queue:
+        here = queue.popleft()
+        for step in onward.get(here.pk, []):
+            if step.to_edition not in routes:
+                routes[step.to_edition] = [*routes[here], step]
+                queue.append(step.to_edition)
+    del routes[edition]
+    return routes
+
+
+def links(overlap_set: OverlapSet) -> Links:
+    """Return the links of a set as ordinals in its two editions. One query."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT f.ordinal, t.ordinal, o.weight FROM areas_areaoverlap o
+            JOIN areas_member f ON f.area_id = o.from_area_id AND f.edition_id = %s
+            JOIN areas_member t ON t.area_id = o.to_area_id AND t.edition_id = %s
+            WHERE o.overlap_set_id = %s ORDER BY f.ordinal, t.ordinal
+            """,
+            (overlap_set.from_edition_id, overlap_set.to_edition_id, overlap_set.pk),
+        )
+        rows = np.array(cursor.fetchall(), dtype=np.float64).reshape(-1, 3)
+    return Links(rows[:, 0].astype(np.int64), rows[:, 1].astype(np.int64), rows[:, 2])
+
+
+def member_ids(edition: Edition) -> Ints:
+    """Return the ids of the areas of `edition`, in the order of their ordinals. One query."""
+    ids = Member.objects.filter(edition=edition).order_by("ordinal").values_list("area_id")
+    return np.fromiter((pk for (pk,) in ids), dtype=np.int64)

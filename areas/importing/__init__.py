@@ -1,0 +1,1 @@
+"""From published geography files to areas, editions, boundaries, overlaps and postcodes."""

@@ -1,0 +1,37 @@
+"""Bulk loading: a frame of columns into a table by COPY."""
+
+import io
+
+import polars as pl
+from django.db import connection
+from psycopg import sql
+
+CHUNK_ROWS = 500_000
+
+
+def copy_frame(table: str, frame: pl.DataFrame) -> None:
+    """COPY `frame` into `table`; its column names are the table's.
+
+    Nulls arrive as NULL and empty strings as empty strings. Runs inside the caller's
+    transaction, in chunks so that memory stays flat. Binary columns travel as hexadecimal.
+    """
+    columns = sql.SQL(", ").join(map(sql.Identifier, frame.columns))
+    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(
+        sql.Identifier(table), columns
+    )
+    binary = [name for name, dtype in frame.schema.items() if dtype == pl.Binary]
+    frame = frame.with_columns(
+        pl.concat_str(pl.lit("\\x"), pl.col(name).bin.encode("hex")).alias(name) for name in binary
+    )
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for chunk in frame.iter_slices(CHUNK_ROWS):
+            buffer = io.BytesIO()
+            chunk.write_csv(buffer, include_header=False, float_precision=None)
+            copy.write(buffer.getvalue())
+
+
+def fetch_frame(query: str, params: tuple[object, ...], schema: dict[str, type]) -> pl.DataFrame:
+    """Run `query` and return its rows as a frame with the columns and types of `schema`."""
+    with connection.cursor() as cursor:
+        cursor.execute(query, params)
+        return pl.DataFrame(cursor.fetchall(), schema=schema, orient="row")

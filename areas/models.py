@@ -1,0 +1,250 @@
+"""Places, the sets they were published in, and how those sets fit together.
+
+One model serves every level from the United Kingdom to a neighbourhood. Rules that must
+always hold are constraints in Postgres (see also migration 0002), not code.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.contrib.gis.db import models
+from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.db.models import F, Func, Q
+
+BRITISH_NATIONAL_GRID = 27700
+
+
+class AreaType(models.Model):
+    """A level of geography, such as ward. `rank` orders types from the UK (0) downwards."""
+
+    slug = models.SlugField(primary_key=True)
+    name = models.CharField(max_length=80, help_text="As written before one area: “ward”.")
+    name_plural = models.CharField(max_length=80)
+    abbreviation = models.CharField(max_length=20, blank=True, help_text="“LSOA”, for brackets.")
+    rank = models.PositiveSmallIntegerField(unique=True)
+
+    class Meta:
+        ordering: ClassVar = ["rank"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Area(models.Model):
+    """One place, for as long as its official code lasted: `[valid_from, valid_to)`.
+
+    `known_as` is the place people know, kept for small areas whose official name is a number.
+    """
+
+    code = models.CharField(max_length=12)
+    name = models.CharField(max_length=120)
+    name_cy = models.CharField("name in Welsh", max_length=120, blank=True, db_default="")
+    known_as = models.CharField(max_length=200, blank=True, db_default="")
+    area_type = models.ForeignKey(AreaType, models.PROTECT)
+    valid_from = models.DateField()
+    valid_to = models.DateField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint("code", name="area_code_unique"),
+            models.CheckConstraint(
+                condition=Q(valid_to__isnull=True) | Q(valid_to__gt=F("valid_from")),
+                name="area_valid_range",
+            ),
+            models.CheckConstraint(
+                condition=Q(code__regex=r"^[A-Z0-9]{3,12}$"), name="area_code_form"
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                OpClass(Func("name", function="levelup_fold"), name="text_pattern_ops"),
+                name="area_name_prefix",
+            ),
+            GinIndex(
+                OpClass(Func("name", function="levelup_fold"), name="gin_trgm_ops"),
+                name="area_name_words",
+            ),
+            models.Index(
+                OpClass(Func("name_cy", function="levelup_fold"), name="text_pattern_ops"),
+                name="area_name_cy_prefix",
+                condition=~Q(name_cy=""),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.code})"
+
+
+class Edition(models.Model):
+    """A published set of areas of one type at one date, with explicit membership."""
+
+    slug = models.SlugField(unique=True)
+    name = models.CharField(max_length=120)
+    area_type = models.ForeignKey(AreaType, models.PROTECT)
+    date = models.DateField()
+    approximate = models.BooleanField(db_default=False)
+    boundary_note = models.TextField(blank=True, db_default="")
+    source = models.TextField(blank=True, db_default="")
+    tile_hash = models.CharField(max_length=64, blank=True, db_default="")
+
+    areas = models.ManyToManyField(Area, through="Member", related_name="editions")
+
+    class Meta:
+        ordering: ClassVar = ["area_type__rank", "-date"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Member(models.Model):
+    """An area in an edition. `ordinal` (0, 1, 2 …) is its position in every packed array."""
+
+    edition = models.ForeignKey(Edition, models.CASCADE)
+    area = models.ForeignKey(Area, models.CASCADE)
+    ordinal = models.PositiveIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint("edition", "ordinal", name="member_ordinal_unique"),
+            models.UniqueConstraint("area", "edition", name="member_area_unique"),
+        ]
+
+
+class Boundary(models.Model):
+    """The outline of an area in an edition, on the British National Grid (metres)."""
+
+    edition = models.ForeignKey(Edition, models.CASCADE)
+    area = models.ForeignKey(Area, models.CASCADE)
+    geometry = models.MultiPolygonField(srid=BRITISH_NATIONAL_GRID)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint("area", "edition", name="boundary_unique"),
+            models.CheckConstraint(
+                condition=Q(geometry__isvalid=True), name="boundary_geometry_valid"
+            ),
+        ]
+        verbose_name_plural = "boundaries"
+
+
+class OverlapSet(models.Model):
+    """How one edition lies in another, and where the weights came from."""
+
+    class Kind(models.TextChoices):
+        EXACT = "exact", "exact (each area lies wholly in one)"
+        BEST_FIT = "best-fit", "best fit (each area counted wholly in one)"
+        APPORTIONED = "apportioned", "apportioned (weights sum to 1)"
+
+    slug = models.SlugField(unique=True, max_length=80)
+    from_edition = models.ForeignKey(Edition, models.CASCADE, related_name="overlaps_up")
+    to_edition = models.ForeignKey(Edition, models.CASCADE, related_name="overlaps_down")
+    kind = models.CharField(max_length=12, choices=Kind)
+    weight_source = models.TextField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(kind__in=["exact", "best-fit", "apportioned"]), name="overlapset_kind"
+            ),
+            models.CheckConstraint(
+                condition=~Q(from_edition=F("to_edition")), name="overlapset_editions_differ"
+            ),
+            models.UniqueConstraint("from_edition", "to_edition", "kind", name="overlapset_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class AreaOverlap(models.Model):
+    """The share (0 to 1] of `from_area` that belongs to `to_area` under a set.
+
+    A trigger (migration 0002) holds exact and best-fit sets to one parent of weight 1,
+    and the weights of apportioned sets to a sum of 1.
+    """
+
+    overlap_set = models.ForeignKey(OverlapSet, models.CASCADE, related_name="overlaps")
+    from_area = models.ForeignKey(Area, models.CASCADE, related_name="overlaps_up")
+    to_area = models.ForeignKey(Area, models.CASCADE, related_name="overlaps_down")
+    weight = models.FloatField(db_default=1.0)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                "from_area", "overlap_set", "to_area", name="areaoverlap_unique"
+            ),
+            models.CheckConstraint(
+                condition=Q(weight__gt=0) & Q(weight__lte=1), name="areaoverlap_weight"
+            ),
+        ]
+        indexes: ClassVar = [models.Index("to_area", "overlap_set", name="areaoverlap_down")]
+
+
+class AreaChange(models.Model):
+    """One step of code history, at `effective`. `weight` is the share of the old area's people."""
+
+    class Kind(models.TextChoices):
+        RECODE = "recode", "new code for the same area"
+        MERGE = "merge", "joined with others"
+        SPLIT = "split", "divided"
+        EXCHANGE = "exchange", "exchanged land with a neighbour"
+        RENAME = "rename", "renamed"
+        ABOLISH = "abolish", "abolished"
+
+    from_area = models.ForeignKey(Area, models.CASCADE, related_name="changes_onward")
+    to_area = models.ForeignKey(
+        Area, models.CASCADE, related_name="changes_back", null=True, blank=True
+    )
+    kind = models.CharField(max_length=10, choices=Kind)
+    effective = models.DateField()
+    weight = models.FloatField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(kind__in=["recode", "merge", "split", "exchange", "rename", "abolish"]),
+                name="areachange_kind",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="abolish", to_area__isnull=True)
+                | (~Q(kind="abolish") & Q(to_area__isnull=False)),
+                name="areachange_successor",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="rename") | Q(to_area__isnull=True) | ~Q(from_area=F("to_area")),
+                name="areachange_not_itself",
+            ),
+            models.CheckConstraint(
+                condition=Q(weight__isnull=True) | (Q(weight__gt=0) & Q(weight__lte=1)),
+                name="areachange_weight",
+            ),
+            models.UniqueConstraint(
+                "from_area", "to_area", "effective", name="areachange_unique", nulls_distinct=False
+            ),
+        ]
+
+
+class Postcode(models.Model):
+    """A live postcode, written without a space, and the smallest areas that hold it."""
+
+    postcode = models.CharField(max_length=7, primary_key=True)
+    ward = models.ForeignKey(
+        Area, models.CASCADE, null=True, related_name="+", db_index=False, db_constraint=False
+    )
+    small_area = models.ForeignKey(
+        Area, models.CASCADE, null=True, related_name="+", db_index=False, db_constraint=False
+    )
+    easting = models.IntegerField(null=True)
+    northing = models.IntegerField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(postcode__regex=r"^[A-Z]{1,2}[0-9][A-Z0-9]?[0-9][A-Z]{2}$"),
+                name="postcode_form",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.postcode[:-3]} {self.postcode[-3:]}"

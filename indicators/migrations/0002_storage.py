@@ -1,0 +1,96 @@
+"""The partitioned tables, and the rules of releases that span rows, held by Postgres itself."""
+
+from django.db import migrations
+
+OBSERVATION = """
+CREATE TABLE indicators_observation (
+    bucket integer NOT NULL,
+    series_id bigint NOT NULL REFERENCES indicators_series,
+    area_id bigint NOT NULL REFERENCES areas_area,
+    value double precision,
+    lower double precision,
+    upper double precision,
+    numerator double precision,
+    denominator double precision,
+    marker varchar(4) NOT NULL DEFAULT '',
+    PRIMARY KEY (area_id, series_id, bucket),
+    CONSTRAINT observation_value_or_reason CHECK (
+        (value IS NULL) = (marker IN ('c', 'x', 'z', 'w'))),
+    CONSTRAINT observation_marker CHECK (
+        marker IN ('', 'c', 'x', 'z', 'u', 'p', 'e', 'low', 'w', 'r', 'b', 'f')),
+    CONSTRAINT observation_finite CHECK (
+        coalesce(value, 0) BETWEEN -1.7976931348623157e308 AND 1.7976931348623157e308
+        AND coalesce(lower, 0) BETWEEN -1.7976931348623157e308 AND 1.7976931348623157e308
+        AND coalesce(upper, 0) BETWEEN -1.7976931348623157e308 AND 1.7976931348623157e308
+        AND coalesce(numerator, 0) BETWEEN -1.7976931348623157e308 AND 1.7976931348623157e308
+        AND coalesce(denominator, 0) BETWEEN -1.7976931348623157e308 AND 1.7976931348623157e308),
+    CONSTRAINT observation_limits CHECK (lower <= value AND value <= upper)
+) PARTITION BY LIST (bucket);
+CREATE INDEX indicators_observation_series ON indicators_observation (series_id);
+"""
+
+STANDING = """
+CREATE TABLE indicators_standing (
+    bucket integer NOT NULL,
+    series_id bigint NOT NULL REFERENCES indicators_series,
+    area_id bigint NOT NULL REFERENCES areas_area,
+    group_area_id bigint NOT NULL,
+    rank integer NOT NULL,
+    tied integer NOT NULL,
+    out_of integer NOT NULL,
+    PRIMARY KEY (area_id, series_id, group_area_id, bucket),
+    CONSTRAINT standing_order CHECK (rank >= 1 AND tied >= 1 AND rank + tied - 1 <= out_of)
+) PARTITION BY LIST (bucket);
+CREATE INDEX indicators_standing_series ON indicators_standing (series_id);
+"""
+
+LIVE = """
+ALTER TABLE indicators_liveseries ADD CONSTRAINT liveseries_key_is_the_series FOREIGN KEY
+    (series_id, indicator_id, breakdown, edition_id, period_id)
+    REFERENCES indicators_series (id, indicator_id, breakdown, edition_id, period_id);
+INSERT INTO indicators_dataversion (id, version, moved_at) VALUES (1, 1, now());
+"""
+LIVE_UNDO = "ALTER TABLE indicators_liveseries DROP CONSTRAINT liveseries_key_is_the_series"
+
+AUDIT = """
+CREATE FUNCTION indicators_audit_is_kept() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'The audit log is only ever added to.' USING ERRCODE = 'check_violation';
+END $$;
+CREATE TRIGGER indicators_audit_is_kept BEFORE UPDATE OR DELETE ON indicators_auditentry
+    FOR EACH STATEMENT EXECUTE FUNCTION indicators_audit_is_kept();
+"""
+AUDIT_UNDO = "DROP FUNCTION indicators_audit_is_kept() CASCADE"
+
+# Packed arrays are read by position: once one exists, its edition's members stay as they are.
+MEMBERS = """
+CREATE FUNCTION indicators_members_are_fixed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM indicators_series s JOIN changed c ON c.edition_id = s.edition_id) THEN
+        RAISE EXCEPTION 'This edition already has data; load the new set as a new edition.'
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER indicators_members_are_fixed_insert AFTER INSERT ON areas_member
+    REFERENCING NEW TABLE AS changed FOR EACH STATEMENT
+    EXECUTE FUNCTION indicators_members_are_fixed();
+CREATE TRIGGER indicators_members_are_fixed_update AFTER UPDATE ON areas_member
+    REFERENCING NEW TABLE AS changed FOR EACH STATEMENT
+    EXECUTE FUNCTION indicators_members_are_fixed();
+CREATE TRIGGER indicators_members_are_fixed_delete AFTER DELETE ON areas_member
+    REFERENCING OLD TABLE AS changed FOR EACH STATEMENT
+    EXECUTE FUNCTION indicators_members_are_fixed();
+"""
+MEMBERS_UNDO = "DROP FUNCTION indicators_members_are_fixed() CASCADE"
+
+
+class Migration(migrations.Migration):
+    dependencies = [("indicators", "0001_models")]
+    operations = [
+        migrations.RunSQL(OBSERVATION, "DROP TABLE indicators_observation"),
+        migrations.RunSQL(STANDING, "DROP TABLE indicators_standing"),
+        migrations.RunSQL(LIVE, LIVE_UNDO),
+        migrations.RunSQL(AUDIT, AUDIT_UNDO),
+        migrations.RunSQL(MEMBERS, MEMBERS_UNDO),
+    ]

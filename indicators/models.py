@@ -1,0 +1,416 @@
+"""Indicators, the releases that carry them, and what is live.
+
+`LiveSeries` is the definition of published: every public read starts there. Rules that
+must always hold are constraints in Postgres (see also migration 0002), not code.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+
+from django.conf import settings
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import ArrayField, DateTimeRangeField, RangeOperators
+from django.db import models
+from django.db.models import F, Q
+
+from areas.models import Area, Edition, OverlapSet
+
+
+class Licence(models.Model):
+    """Terms under which a release may be used, with the words its reuser must show."""
+
+    slug = models.SlugField(primary_key=True)
+    name = models.CharField(max_length=120)
+    url = models.URLField(blank=True)
+    attribution = models.TextField(blank=True)
+    redistributable = models.BooleanField(default=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Theme(models.Model):
+    """A heading that indicators stand under on a profile."""
+
+    slug = models.SlugField(primary_key=True)
+    name = models.CharField(max_length=80)
+    order = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        ordering: ClassVar = ["order", "name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Indicator(models.Model):
+    """Something measured of areas: what it means, how it may be compared and added up."""
+
+    class Polarity(models.TextChoices):
+        HIGHER = "higher", "higher is better"
+        LOWER = "lower", "lower is better"
+        NONE = "none", "neither is better"
+
+    class Aggregation(models.TextChoices):
+        SUM = "sum", "counts are added"
+        RATIO = "ratio", "numerators and denominators are added, then divided"
+        WEIGHTED_MEAN = "weighted-mean", "mean weighted by the denominator"
+        NONE = "none", "cannot be added up: published levels only"
+
+    slug = models.SlugField(unique=True, max_length=80)
+    name = models.CharField(max_length=160)
+    short_name = models.CharField(max_length=60)
+    theme = models.ForeignKey(Theme, models.PROTECT)
+    definition = models.TextField()
+    method = models.TextField(blank=True)
+    caveats = models.TextField(blank=True)
+    unit = models.CharField(max_length=60, blank=True)
+    prefix = models.CharField(max_length=4, blank=True)
+    decimals = models.PositiveSmallIntegerField(default=1)
+    multiplier = models.FloatField(default=1.0)
+    polarity = models.CharField(max_length=6, choices=Polarity, default=Polarity.NONE)
+    aggregation = models.CharField(max_length=13, choices=Aggregation)
+    numerator_name = models.CharField(max_length=120, blank=True)
+    denominator_name = models.CharField(max_length=120, blank=True)
+    scope = models.ForeignKey(
+        Area, models.PROTECT, help_text="The widest area across which it may be compared."
+    )
+    missions = ArrayField(models.SlugField(), default=list, blank=True)
+    capitals = ArrayField(models.SlugField(), default=list, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(polarity__in=["higher", "lower", "none"]), name="indicator_polarity"
+            ),
+            models.CheckConstraint(
+                condition=Q(aggregation__in=["sum", "ratio", "weighted-mean", "none"]),
+                name="indicator_aggregation",
+            ),
+            models.CheckConstraint(condition=Q(decimals__lte=6), name="indicator_decimals"),
+            models.CheckConstraint(
+                condition=Q(multiplier__gt=0) & Q(multiplier__lte=1e9), name="indicator_multiplier"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Dataset(models.Model):
+    """What a publisher issues again and again; each issue is a release."""
+
+    slug = models.SlugField(unique=True, max_length=80)
+    name = models.CharField(max_length=160)
+    publisher = models.CharField(max_length=160)
+    source_url = models.URLField(blank=True)
+    licence = models.ForeignKey(Licence, models.PROTECT)
+    cadence = models.CharField(max_length=80, blank=True)
+    description = models.TextField(blank=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Period(models.Model):
+    """A point in time (`end` = `start`) or a span of days, both ends included."""
+
+    class Kind(models.TextChoices):
+        POINT = "point", "point in time"
+        CALENDAR_YEAR = "calendar-year", "calendar year"
+        FINANCIAL_YEAR = "financial-year", "financial year"
+        MONTH = "month", "month"
+        SPAN = "span", "several years or months together"
+
+    start = models.DateField()
+    end = models.DateField()
+    kind = models.CharField(max_length=14, choices=Kind)
+    label = models.CharField(max_length=60)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint("start", "end", "kind", name="period_unique"),
+            models.CheckConstraint(condition=Q(end__gte=F("start")), name="period_order"),
+            models.CheckConstraint(
+                condition=Q(kind="point", end=F("start")) | ~Q(kind="point"), name="period_point"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.label
+
+
+class Release(models.Model):
+    """One issue of a dataset, from its file to what it put live."""
+
+    class Status(models.TextChoices):
+        RECEIVED = "received", "received"
+        CHECKED = "checked", "checked"
+        STAGED = "staged", "staged"
+        PUBLISHED = "published", "published"
+        SUPERSEDED = "superseded", "superseded"
+        WITHDRAWN = "withdrawn", "withdrawn"
+        REJECTED = "rejected", "rejected"
+
+    dataset = models.ForeignKey(Dataset, models.PROTECT, related_name="releases")
+    slug = models.SlugField(unique=True, max_length=120)
+    name = models.CharField(max_length=200)
+    publisher_version = models.CharField(max_length=120, blank=True)
+    publisher_date = models.DateField(null=True, blank=True)
+    file_name = models.CharField(max_length=255, blank=True)
+    file_sha256 = models.CharField(max_length=64, blank=True)
+    note = models.TextField(blank=True)
+    licence = models.ForeignKey(Licence, models.PROTECT)
+    redistributable = models.BooleanField(default=True)
+    complete = models.BooleanField(
+        default=False, help_text="Replaces everything live from this dataset, not only its series."
+    )
+    status = models.CharField(max_length=10, choices=Status, default=Status.RECEIVED)
+    received_at = models.DateTimeField()
+    staged_at = models.DateTimeField(null=True, blank=True)
+    published_at = models.DateTimeField(null=True, blank=True)
+    published_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+    withdrawn_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+    )
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(
+                    status__in=[
+                        "received",
+                        "checked",
+                        "staged",
+                        "published",
+                        "superseded",
+                        "withdrawn",
+                        "rejected",
+                    ]
+                ),
+                name="release_status",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status__in=["published", "superseded", "withdrawn"])
+                | Q(published_at__isnull=False),
+                name="release_published_at",
+            ),
+            models.CheckConstraint(
+                condition=(Q(status="withdrawn") & Q(withdrawn_at__isnull=False))
+                | (~Q(status="withdrawn") & Q(withdrawn_at__isnull=True)),
+                name="release_withdrawn_at",
+            ),
+            models.CheckConstraint(
+                condition=Q(file_sha256="") | Q(file_sha256__regex=r"^[0-9a-f]{64}$"),
+                name="release_file_sha256",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Series(models.Model):
+    """One indicator, breakdown, edition and period from one release, with its summary.
+
+    Quantiles are at 0, 5 … 100%. `class_breaks` are the four inner breaks of five map
+    classes. `histogram` counts areas in 64 equal bins from `plot_low` to `plot_high`; areas
+    beyond either end are counted in the end bins. All are of the areas in this edition that
+    have a value, unweighted.
+    """
+
+    class Origin(models.TextChoices):
+        PUBLISHED = "published", "as published"
+        AGGREGATE = "aggregate", "added up from smaller areas"
+
+    release = models.ForeignKey(Release, models.CASCADE, related_name="series")
+    indicator = models.ForeignKey(Indicator, models.PROTECT, related_name="series")
+    breakdown = models.CharField(max_length=120, blank=True, db_default="")
+    edition = models.ForeignKey(Edition, models.PROTECT, related_name="+")
+    period = models.ForeignKey(Period, models.PROTECT, related_name="+")
+    origin = models.CharField(max_length=10, choices=Origin, default=Origin.PUBLISHED)
+    bucket = models.PositiveIntegerField(help_text="The partition that holds its observations.")
+
+    n_members = models.PositiveIntegerField()
+    n_values = models.PositiveIntegerField()
+    missing = models.JSONField(default=dict, help_text="Areas without a value, by marker.")
+    quantiles = ArrayField(models.FloatField(), default=list)
+    class_breaks = ArrayField(models.FloatField(), default=list)
+    plot_low = models.FloatField(null=True)
+    plot_high = models.FloatField(null=True)
+    histogram = ArrayField(models.IntegerField(), default=list)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                "release", "indicator", "breakdown", "edition", "period", name="series_unique"
+            ),
+            models.UniqueConstraint(
+                "id", "indicator", "breakdown", "edition", "period", name="series_key"
+            ),
+            models.CheckConstraint(
+                condition=Q(n_values__lte=F("n_members")), name="series_counts"
+            ),
+        ]
+        verbose_name_plural = "series"
+
+    def __str__(self) -> str:
+        return f"{self.indicator_id} {self.breakdown} {self.edition_id} {self.period_id}".strip()
+
+
+class SeriesInput(models.Model):
+    """A series that a derived one was made from, and the overlap set that was used."""
+
+    series = models.ForeignKey(Series, models.CASCADE, related_name="inputs")
+    input = models.ForeignKey(Series, models.PROTECT, related_name="dependants")
+    overlap_set = models.ForeignKey(OverlapSet, models.PROTECT, null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint("series", "input", "overlap_set", name="seriesinput_unique"),
+            models.CheckConstraint(condition=~Q(series=F("input")), name="seriesinput_not_itself"),
+        ]
+
+
+class PackedArray(models.Model):
+    """A series by ordinal: little-endian float64, NaN where there is no value; one marker byte."""
+
+    series = models.OneToOneField(Series, models.CASCADE, primary_key=True, related_name="packed")
+    values = models.BinaryField()
+    markers = models.BinaryField()
+
+
+class LiveSeries(models.Model):
+    """A series that is, or was, public during `live`. At most one at a time for each key."""
+
+    indicator = models.ForeignKey(Indicator, models.PROTECT, related_name="+")
+    breakdown = models.CharField(max_length=120, blank=True, db_default="")
+    edition = models.ForeignKey(Edition, models.PROTECT, related_name="+")
+    period = models.ForeignKey(Period, models.PROTECT, related_name="+")
+    series = models.ForeignKey(Series, models.PROTECT, related_name="lives")
+    live = DateTimeRangeField()
+    closed_by = models.ForeignKey(Release, models.PROTECT, null=True, blank=True, related_name="+")
+
+    class Meta:
+        constraints: ClassVar = [
+            ExclusionConstraint(
+                name="liveseries_one_at_a_time",
+                expressions=[
+                    ("indicator", RangeOperators.EQUAL),
+                    ("breakdown", RangeOperators.EQUAL),
+                    ("edition", RangeOperators.EQUAL),
+                    ("period", RangeOperators.EQUAL),
+                    ("live", RangeOperators.OVERLAPS),
+                ],
+            ),
+            models.CheckConstraint(
+                condition=Q(live__startswith__isnull=False), name="liveseries_has_start"
+            ),
+        ]
+        indexes: ClassVar = [
+            # The profile asks for everything live in a few editions.
+            models.Index(
+                "edition",
+                "indicator",
+                name="liveseries_now",
+                condition=Q(live__endswith__isnull=True),
+            ),
+        ]
+        verbose_name_plural = "live series"
+
+
+class Bucket(models.Model):
+    """A partition of observations and standings: one large release's own, or shared by small ones."""
+
+    shared = models.BooleanField()
+    release = models.ForeignKey(
+        Release, models.PROTECT, null=True, blank=True, related_name="+", help_text="Its owner."
+    )
+    rows = models.BigIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(shared=True, release__isnull=True)
+                | Q(shared=False, release__isnull=False),
+                name="bucket_owner",
+            )
+        ]
+
+
+class Standing(models.Model):
+    """Where an area stands among the areas of its edition in `group_area`, by value.
+
+    `rank` is 1 for the lowest value; ties share a rank (1, 2, 2, 4) and `tied` counts the
+    areas on it, this one included. Which end is better is applied when it is shown.
+    """
+
+    pk = models.CompositePrimaryKey("area_id", "series_id", "group_area_id", "bucket")
+    bucket = models.IntegerField()
+    series = models.ForeignKey(Series, models.CASCADE, related_name="+", db_index=False)
+    area = models.ForeignKey(Area, models.CASCADE, related_name="+", db_index=False)
+    group_area = models.ForeignKey(Area, models.CASCADE, related_name="+", db_index=False)
+    rank = models.IntegerField()
+    tied = models.IntegerField()
+    out_of = models.IntegerField()
+
+    class Meta:
+        managed = False
+        db_table = "indicators_standing"
+
+
+class Observation(models.Model):
+    """A value, or the reason there is none, for one area in one series.
+
+    The table is partitioned by `bucket` (docs/decisions.md, “Storage of observations”), so
+    every read names its buckets. `marker` is independent of value: an unreliable value keeps
+    both.
+    """
+
+    pk = models.CompositePrimaryKey("area_id", "series_id", "bucket")
+    bucket = models.IntegerField()
+    series = models.ForeignKey(Series, models.CASCADE, related_name="+", db_index=False)
+    area = models.ForeignKey(Area, models.CASCADE, related_name="+", db_index=False)
+    value = models.FloatField(null=True)
+    lower = models.FloatField(null=True)
+    upper = models.FloatField(null=True)
+    numerator = models.FloatField(null=True)
+    denominator = models.FloatField(null=True)
+    marker = models.CharField(max_length=4, db_default="")
+
+    class Meta:
+        managed = False
+        db_table = "indicators_observation"
+
+
+class AuditEntry(models.Model):
+    """Who did what to a release, and when. Postgres refuses to change or delete a row."""
+
+    at = models.DateTimeField()
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    action = models.CharField(max_length=20)
+    release = models.ForeignKey(Release, models.PROTECT, related_name="audit")
+    detail = models.JSONField(default=dict)
+
+    class Meta:
+        verbose_name_plural = "audit entries"
+
+
+class DataVersion(models.Model):
+    """One row, moved in the same transaction as anything that goes live; it keys every cache."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    version = models.BigIntegerField(default=1)
+    moved_at: models.DateTimeField[datetime, datetime] = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(id=1), name="dataversion_single")
+        ]

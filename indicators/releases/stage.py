@@ -1,0 +1,513 @@
+"""A checked table of columns → series, observations, standings and arrays, not yet live.
+
+Everything is columnar: polars joins the codes, NumPy computes by ordinal, COPY loads. One
+transaction: a table that cannot be staged changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+from django.db import transaction
+from numpy.typing import NDArray
+
+from areas.hierarchy import Links, links, member_ids, routes_up
+from areas.importing.copy import copy_frame, fetch_frame
+from areas.models import Edition, OverlapSet
+from indicators.models import AuditEntry, Indicator, Period, Release, Series, SeriesInput
+from indicators.releases.storage import Bucket, bucket_for, lock_dataset
+from indicators.statistics.aggregate import CannotAggregate, roll_up
+from indicators.statistics.classes import summarise
+from indicators.statistics.periods import parse_period
+from indicators.statistics.rank import Floats, Ints, standings
+
+COLUMNS: dict[str, type[pl.DataType]] = {
+    "indicator": pl.String,
+    "breakdown": pl.String,
+    "edition": pl.String,
+    "period": pl.String,
+    "code": pl.String,
+    "value": pl.Float64,
+    "lower": pl.Float64,
+    "upper": pl.Float64,
+    "numerator": pl.Float64,
+    "denominator": pl.Float64,
+    "marker": pl.String,
+}
+NUMBERS = ["value", "lower", "upper", "numerator", "denominator"]
+SERIES_KEY = ["indicator", "breakdown", "edition", "period"]
+
+# The codes of packed arrays' marker bytes. Only ever add to the end: arrays are kept for good.
+MARKERS = ("", "c", "x", "z", "u", "p", "e", "low", "w", "r", "b", "f")
+MISSING_MARKERS = frozenset({"c", "x", "z", "w"})
+# Editions whose areas a reader compares within; nearer ones are left to the map.
+GROUP_TYPES = ("authority", "region", "country", "country-group", "uk")
+MAX_EXAMPLES = 5
+
+Progress = Callable[[str, int, int], None]
+
+
+class StagingError(ValueError):
+    """The table cannot be staged; `sentences` say what is wrong, where and what to do."""
+
+    def __init__(self, sentences: list[str]) -> None:
+        super().__init__(" ".join(sentences))
+        self.sentences = sentences
+
+
+@dataclass
+class Columns:
+    """One series by ordinal: shape (n,) each; NaN where unknown; `row` where a row exists."""
+
+    value: Floats
+    lower: Floats
+    upper: Floats
+    numerator: Floats
+    denominator: Floats
+    marker: NDArray[np.int8]
+    row: NDArray[np.bool_]
+
+
+@dataclass
+class Staged:
+    """A series about to be written, with what it was made from."""
+
+    indicator: Indicator
+    breakdown: str
+    edition: Edition
+    period: Period
+    columns: Columns
+    origin: str = Series.Origin.PUBLISHED
+    source: Staged | None = None
+    overlap_set: OverlapSet | None = None
+    record: Series = field(default_factory=Series)
+
+    @property
+    def key(self) -> tuple[int, str, int, int]:
+        return (self.indicator.pk, self.breakdown, self.edition.pk, self.period.pk)
+
+
+class Geography:
+    """What staging asks of geography, read once a run and kept."""
+
+    def __init__(self) -> None:
+        self._ids: dict[int, Ints] = {}
+        self._links: dict[int, Links] = {}
+        self._routes: dict[int, dict[Edition, list[OverlapSet]]] = {}
+        self._groups: dict[int, dict[Edition, Ints]] = {}
+
+    @cached_property
+    def editions(self) -> dict[str, Edition]:
+        return {e.slug: e for e in Edition.objects.select_related("area_type")}
+
+    def ids(self, edition: Edition) -> Ints:
+        """Area ids by ordinal."""
+        if edition.pk not in self._ids:
+            self._ids[edition.pk] = member_ids(edition)
+        return self._ids[edition.pk]
+
+    def links(self, overlap_set: OverlapSet) -> Links:
+        if overlap_set.pk not in self._links:
+            self._links[overlap_set.pk] = links(overlap_set)
+        return self._links[overlap_set.pk]
+
+    def routes(self, edition: Edition) -> dict[Edition, list[OverlapSet]]:
+        if edition.pk not in self._routes:
+            self._routes[edition.pk] = routes_up(edition)
+        return self._routes[edition.pk]
+
+    def groups(self, edition: Edition) -> dict[Edition, Ints]:
+        """Return, for each wider edition that areas are ranked in, the parent's ordinal or -1.
+
+        A chain with an apportioned step gives no one parent, and so no group.
+        """
+        if edition.pk not in self._groups:
+            found = {}
+            for wider, route in self.routes(edition).items():
+                if wider.area_type_id not in GROUP_TYPES or any(
+                    step.kind == OverlapSet.Kind.APPORTIONED for step in route
+                ):
+                    continue
+                position = np.arange(len(self.ids(edition)))
+                for step in route:
+                    table = np.full(len(self.ids(step.from_edition)), -1, dtype=np.int64)
+                    link = self.links(step)
+                    table[link.member] = link.parent
+                    position = np.where(position >= 0, table[position], -1)
+                found[wider] = position
+            self._groups[edition.pk] = found
+        return self._groups[edition.pk]
+
+
+@transaction.atomic
+def stage(
+    *, release: Release, table: pl.DataFrame, at: datetime, progress: Progress | None = None
+) -> list[Series]:
+    """Write `table` as the series of `release`, with everything derived from it, not yet live.
+
+    `table` has the columns of `COLUMNS` (limits, parts and marker may be absent): one row for
+    each area with a value or a reason for having none. Larger areas are added up by each
+    indicator's rule wherever the table has none of its own. Returns the series.
+
+    Raises StagingError, having changed nothing, when the table is not fit to be staged.
+    """
+    tell = progress or (lambda stage, done, total: None)
+    lock_dataset(release.dataset_id)
+    if release.status not in {Release.Status.RECEIVED, Release.Status.CHECKED}:
+        raise StagingError([f"“{release.name}” is already {release.status}; it is staged once."])
+    geography = Geography()
+    table = normalise(table)
+    indicators = {i.slug: i for i in Indicator.objects.select_related("scope__area_type")}
+    refuse(problems(table, indicators, geography.editions))
+    table = with_ordinals(table, geography)
+
+    published = list(read_series(table, indicators, geography))
+    derived = list(roll_up_all(published, geography, tell))
+    every = published + derived
+    bucket = bucket_for(rows=sum(int(s.columns.row.sum()) for s in every), release=release)
+    write_series(every, release, bucket)
+    write_rows(every, bucket, geography, tell)
+    bucket.attach()
+    release.status = Release.Status.STAGED
+    release.staged_at = at
+    release.save(update_fields=["status", "staged_at"])
+    AuditEntry.objects.create(
+        at=at,
+        action="stage",
+        release=release,
+        detail={"series": len(published), "derived": len(derived), "rows": len(table)},
+    )
+    return [s.record for s in every]
+
+
+def normalise(table: pl.DataFrame) -> pl.DataFrame:
+    """Return `table` with exactly `COLUMNS`, absent optional ones filled with nothing."""
+    missing = {"indicator", "edition", "period", "code", "value"} - set(table.columns)
+    if missing:
+        raise StagingError([f"The table has no column {', '.join(sorted(missing))}: add it."])
+    if unknown := set(table.columns) - set(COLUMNS):
+        raise StagingError([f"The table has columns we do not know: {', '.join(sorted(unknown))}."])
+    try:
+        return table.with_columns(
+            pl.lit("" if kind == pl.String else None, dtype=kind).alias(name)
+            for name, kind in COLUMNS.items()
+            if name not in table.columns
+        ).select(
+            pl.col(name).cast(kind).fill_null("") if kind == pl.String else pl.col(name).cast(kind)
+            for name, kind in COLUMNS.items()
+        )
+    except pl.exceptions.InvalidOperationError as error:
+        raise StagingError([f"A column of numbers holds something else: {error}."]) from error
+
+
+def refuse(sentences: Iterable[str]) -> None:
+    """Raise StagingError with all of `sentences`, if there are any."""
+    if found := list(sentences):
+        raise StagingError(found)
+
+
+def examples(values: pl.Series) -> str:
+    """Return the first few distinct values, quoted, and how many more there are."""
+    distinct = values.unique(maintain_order=True).to_list()
+    shown = ", ".join(f"“{v}”" for v in distinct[:MAX_EXAMPLES])
+    more = len(distinct) - MAX_EXAMPLES
+    return f"{shown} and {more:,} more" if more > 0 else shown
+
+
+def problems(
+    table: pl.DataFrame, indicators: dict[str, Indicator], editions: dict[str, Edition]
+) -> Iterable[str]:
+    """Yield a sentence for each kind of thing that would make the table untrue or unloadable."""
+    if table.is_empty():
+        yield "The table has no rows."
+        return
+
+    def rows(condition: pl.Expr) -> pl.DataFrame:
+        return table.filter(condition)
+
+    for column, known in (("indicator", indicators), ("edition", editions)):
+        strange = rows(~pl.col(column).is_in(list(known)))
+        if len(strange):
+            yield f"Unknown {column} {examples(strange[column])}: define it first."
+    for text in table["period"].unique():
+        try:
+            parse_period(text)
+        except ValueError as error:
+            yield str(error)
+    unread = rows(~pl.col("marker").is_in(MARKERS))
+    if len(unread):
+        yield f"Unknown marker {examples(unread['marker'])}: use one of {', '.join(MARKERS[1:])}."
+    for column in NUMBERS:
+        wild = rows(pl.col(column).is_nan() | pl.col(column).is_infinite())
+        if len(wild):
+            yield (
+                f"The {column} is not a number for {examples(wild['code'])}: leave it empty and "
+                "say why in the marker."
+            )
+    empty = rows(pl.col("value").is_null() & ~pl.col("marker").is_in(list(MISSING_MARKERS)))
+    if len(empty):
+        yield f"No value and no reason for {examples(empty['code'])}: add a marker such as x or c."
+    hidden = rows(pl.col("value").is_not_null() & pl.col("marker").is_in(list(MISSING_MARKERS)))
+    if len(hidden):
+        yield f"A value and a reason for having none, for {examples(hidden['code'])}: keep one."
+    outside = rows((pl.col("lower") > pl.col("value")) | (pl.col("upper") < pl.col("value")))
+    if len(outside):
+        yield f"The limits do not hold the value for {examples(outside['code'])}."
+    twice = rows(pl.struct(*SERIES_KEY, "code").is_duplicated())
+    if len(twice):
+        yield f"More than one row for {examples(twice['code'])} in one series: keep one."
+
+
+def with_ordinals(table: pl.DataFrame, geography: Geography) -> pl.DataFrame:
+    """Add each row's `ordinal` in its edition; raise StagingError for codes that are not in it."""
+    slugs = table["edition"].unique().to_list()
+    members = fetch_frame(
+        "SELECT e.slug, a.code, m.ordinal FROM areas_member m "
+        "JOIN areas_area a ON a.id = m.area_id JOIN areas_edition e ON e.id = m.edition_id "
+        "WHERE e.slug = ANY(%s)",
+        (slugs,),
+        {"edition": pl.String, "code": pl.String, "ordinal": pl.Int64},
+    )
+    joined = table.join(members, on=["edition", "code"], how="left")
+    lost = joined.filter(pl.col("ordinal").is_null())
+    refuse(
+        f"Not in the edition “{geography.editions[slug].name}”: {examples(rows['code'])}. "
+        "Check the vintage of the codes."
+        for (slug,), rows in lost.group_by("edition", maintain_order=True)
+    )
+    return joined
+
+
+def read_series(
+    table: pl.DataFrame, indicators: dict[str, Indicator], geography: Geography
+) -> Iterable[Staged]:
+    """Yield one published series for each key in the table, as arrays by ordinal."""
+    codes = pl.Series("marker", MARKERS), pl.Series("code_of", range(len(MARKERS)), dtype=pl.Int8)
+    table = table.join(pl.DataFrame(list(codes)), on="marker", how="left")
+    periods: dict[str, Period] = {}
+    for key, rows in table.group_by(SERIES_KEY, maintain_order=True):
+        slug, breakdown, edition_slug, text = (str(part) for part in key)
+        if text not in periods:
+            p = parse_period(text)
+            periods[text], _ = Period.objects.get_or_create(
+                start=p.start, end=p.end, kind=p.kind, defaults={"label": p.label}
+            )
+        edition = geography.editions[edition_slug]
+        n = len(geography.ids(edition))
+        position = rows["ordinal"].to_numpy()
+        arrays = {}
+        for name in NUMBERS:
+            arrays[name] = np.full(n, np.nan)
+            arrays[name][position] = rows[name].fill_null(float("nan")).to_numpy()
+        marker = np.zeros(n, dtype=np.int8)
+        marker[position] = rows["code_of"].to_numpy()
+        row = np.zeros(n, dtype=bool)
+        row[position] = True
+        yield Staged(
+            indicator=indicators[slug],
+            breakdown=breakdown,
+            edition=edition,
+            period=periods[text],
+            columns=Columns(**arrays, marker=marker, row=row),
+        )
+
+
+def roll_up_all(
+    published: list[Staged], geography: Geography, tell: Progress
+) -> Iterable[Staged]:
+    """Yield series added up to every wider edition, where the table has none of its own.
+
+    A published figure beats a derived one, and each edition is reached from the finest
+    published edition by the shortest chain of sets, one step at a time, so that what is unknown
+    at one step stays unknown at the next.
+    """
+    taken = {s.key for s in published}
+    finest_first = sorted(published, key=lambda s: -s.edition.area_type.rank)
+    for done, series in enumerate(finest_first):
+        tell("Adding up to larger areas", done, len(published))
+        if series.indicator.aggregation == Indicator.Aggregation.NONE:
+            continue
+        by_edition = {series.edition: series}
+        routes = geography.routes(series.edition)
+        for target in sorted(routes, key=lambda e: len(routes[e])):
+            step = routes[target][-1]
+            below = by_edition.get(step.from_edition)
+            if below is None or (
+                target.area_type.rank < series.indicator.scope.area_type.rank
+            ):
+                continue
+            candidate = add_up(below, step, target, geography)
+            if candidate is None or candidate.key in taken:
+                continue
+            taken.add(candidate.key)
+            by_edition[target] = candidate
+            yield candidate
+
+
+def add_up(
+    below: Staged, step: OverlapSet, target: Edition, geography: Geography
+) -> Staged | None:
+    """Return `below` added up by `step`, or None when no area of `target` has any of it."""
+    link = geography.links(step)
+    columns = below.columns
+    try:
+        whole = roll_up(
+            rule=below.indicator.aggregation,
+            multiplier=below.indicator.multiplier,
+            value=columns.value,
+            numerator=columns.numerator,
+            denominator=columns.denominator,
+            marker=np.array(MARKERS)[columns.marker],
+            member=link.member,
+            parent=link.parent,
+            weight=link.weight,
+            n_parents=len(geography.ids(target)),
+        )
+    except CannotAggregate:
+        return None
+    if np.isnan(whole.value).all():
+        return None
+    nothing = np.full(len(whole.value), np.nan)
+    return Staged(
+        indicator=below.indicator,
+        breakdown=below.breakdown,
+        edition=target,
+        period=below.period,
+        columns=Columns(
+            value=whole.value,
+            lower=nothing,
+            upper=nothing,
+            numerator=whole.numerator,
+            denominator=whole.denominator,
+            marker=np.where(whole.marker == "x", MARKERS.index("x"), 0).astype(np.int8),
+            row=whole.coverage > 0,
+        ),
+        origin=Series.Origin.AGGREGATE,
+        source=below,
+        overlap_set=step,
+    )
+
+
+def write_series(every: list[Staged], release: Release, bucket: Bucket) -> None:
+    """Insert the series with their summaries, what they were made from, and their arrays."""
+    for s in every:
+        shape = summarise(s.columns.value, s.indicator.decimals)
+        reasons = s.columns.row & np.isnan(s.columns.value)
+        counts = np.bincount(s.columns.marker[reasons], minlength=len(MARKERS))
+        s.record = Series(
+            release=release,
+            indicator=s.indicator,
+            breakdown=s.breakdown,
+            edition=s.edition,
+            period=s.period,
+            origin=s.origin,
+            bucket=bucket.number,
+            n_members=len(s.columns.value),
+            n_values=shape.n_values,
+            missing={MARKERS[i]: int(n) for i, n in enumerate(counts) if n},
+            quantiles=shape.quantiles,
+            class_breaks=shape.class_breaks,
+            plot_low=shape.plot_low,
+            plot_high=shape.plot_high,
+            histogram=shape.histogram,
+        )
+    Series.objects.bulk_create([s.record for s in every])
+    SeriesInput.objects.bulk_create(
+        SeriesInput(series=s.record, input=s.source.record, overlap_set=s.overlap_set)
+        for s in every
+        if s.source
+    )
+    copy_frame(
+        "indicators_packedarray",
+        pl.DataFrame(
+            {
+                "series_id": [s.record.pk for s in every],
+                "values": [s.columns.value.astype("<f8").tobytes() for s in every],
+                "markers": [s.columns.marker.tobytes() for s in every],
+            },
+            schema={"series_id": pl.Int64, "values": pl.Binary, "markers": pl.Binary},
+        ),
+    )
+
+
+def write_rows(every: list[Staged], bucket: Bucket, geography: Geography, tell: Progress) -> None:
+    """COPY the observations and standings of every series, a series' arrays at a time."""
+    for done, batch in enumerate(batches(every)):
+        tell("Writing observations", done, len(every))
+        bucket.copy_observations(
+            pl.concat(observation_frame(s, bucket.number, geography) for s in batch)
+        )
+        frames = [f for s in batch for f in standing_frames(s, bucket.number, geography)]
+        if frames:
+            bucket.copy_standings(pl.concat(frames))
+
+
+def batches(every: list[Staged], size: int = 500_000) -> Iterable[list[Staged]]:
+    """Yield runs of series of about `size` rows, so that memory does not grow with the release."""
+    batch: list[Staged] = []
+    rows = 0
+    for s in every:
+        batch.append(s)
+        rows += int(s.columns.row.sum())
+        if rows >= size:
+            yield batch
+            batch, rows = [], 0
+    if batch:
+        yield batch
+
+
+def observation_frame(s: Staged, bucket: int, geography: Geography) -> pl.DataFrame:
+    """Return the rows of a series as the columns of the observation table."""
+    row = s.columns.row
+    return pl.DataFrame(
+        {
+            "bucket": np.full(int(row.sum()), bucket, dtype=np.int32),
+            "series_id": np.full(int(row.sum()), s.record.pk, dtype=np.int64),
+            "area_id": geography.ids(s.edition)[row],
+            **{name: getattr(s.columns, name)[row] for name in NUMBERS},
+            "marker": np.array(MARKERS)[s.columns.marker[row]],
+        }
+    ).with_columns(pl.col(NUMBERS).fill_nan(None))
+
+
+def standing_frames(s: Staged, bucket: int, geography: Geography) -> Iterable[pl.DataFrame]:
+    """Yield the standings of a series in each group inside the indicator's scope.
+
+    Groups are the scope itself, and the country and the nearest of region or authority that
+    each area lies in. One type of area and one edition only: ranks never cross those.
+    """
+    scope = s.indicator.scope
+    nearest_done = False
+    groups = geography.groups(s.edition)
+    for wider in sorted(groups, key=lambda e: -e.area_type.rank):
+        kind = wider.area_type
+        group_ids = geography.ids(wider)
+        parent = groups[wider]
+        if kind.rank <= scope.area_type.rank or kind.slug == "country-group":
+            # At the level of the scope or above, only the scope itself is a fair group.
+            wanted = np.flatnonzero(group_ids == scope.pk)
+            parent = np.where(np.isin(parent, wanted), parent, -1)
+        elif kind.slug in {"authority", "region"}:
+            if nearest_done:
+                continue
+            nearest_done = True
+        standing = standings(s.columns.value, parent)
+        ranked = standing.out_of > 1
+        if not ranked.any():
+            continue
+        yield pl.DataFrame(
+            {
+                "bucket": np.full(int(ranked.sum()), bucket, dtype=np.int32),
+                "series_id": np.full(int(ranked.sum()), s.record.pk, dtype=np.int64),
+                "area_id": geography.ids(s.edition)[ranked],
+                "group_area_id": group_ids[parent[ranked]],
+                "rank": standing.rank[ranked],
+                "tied": standing.tied[ranked],
+                "out_of": standing.out_of[ranked],
+            }
+        )

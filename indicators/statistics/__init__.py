@@ -1,0 +1,1 @@
+"""Pure statistics over NumPy arrays: no Django, no models, no clock."""

@@ -1,0 +1,5 @@
+"""Addresses that need indicators."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []
