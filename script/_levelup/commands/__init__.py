@@ -1,0 +1,1 @@
+"""One module per script: `main(arguments)` returns the exit code."""
