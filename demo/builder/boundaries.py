@@ -42,16 +42,24 @@ def small_area_layer(sources: Sources) -> gpd.GeoDataFrame:
         "northern-ireland": northern_ireland(sources),
     }
     codes = np.concatenate([codes for codes, _ in parts.values()])
-    outlines = np.concatenate(
-        [
-            shapely.coverage_simplify(polygons, TOLERANCE[name])
-            for name, (_, polygons) in parts.items()
-        ]
-    )
+    simple = {
+        name: whole_metres(shapely.coverage_simplify(polygons, TOLERANCE[name]))
+        for name, (_, polygons) in parts.items()
+    }
+    simple["scotland"] = whole_metres(cut_along(simple["scotland"], simple["england-wales"]))
+    outlines = np.concatenate(list(simple.values()))
     order = np.argsort(codes)
-    return gpd.GeoDataFrame(
-        {"code": codes[order]}, geometry=whole_metres(outlines[order]), crs=NATIONAL_GRID
-    )
+    return gpd.GeoDataFrame({"code": codes[order]}, geometry=outlines[order], crs=NATIONAL_GRID)
+
+
+def cut_along(polygons: Polygons, others: Polygons) -> Polygons:
+    """Polygons without what overlaps the others. The two sources draw the Scottish border apart
+    (England's is generalised to 200 m); England's line is taken where they overlap."""
+    mine, theirs = shapely.STRtree(others).query(polygons, predicate="overlaps")
+    cut = polygons.copy()
+    for i in np.unique(mine):
+        cut[i] = shapely.difference(cut[i], shapely.union_all(others[theirs[mine == i]]))
+    return cut
 
 
 def england_and_wales(sources: Sources) -> tuple[np.ndarray, Polygons]:
