@@ -1,0 +1,57 @@
+// Every page: the search box. Pages with a map: start it when it comes near.
+import { startSearch } from "./search.js";
+
+document.documentElement.classList.add("has-script");
+for (const form of document.querySelectorAll("form[data-suggest]")) startSearch(form);
+
+const panel = document.querySelector("[data-map]");
+if (panel) {
+  let started = null;
+  const start = () =>
+    (started ??= import(panel.dataset.mapScript).then((module) => module.start(panel)));
+
+  // At once where it is in sight beside the figures, otherwise as the reader comes near it.
+  new IntersectionObserver(
+    (entries, observer) => {
+      if (!entries.some((entry) => entry.isIntersecting)) return;
+      observer.disconnect();
+      start();
+    },
+    { rootMargin: "400px" },
+  ).observe(panel);
+
+  const wide = matchMedia("(min-width: 68em)");
+  const show = async (line, { scroll }) => {
+    const map = await start();
+    map.show(line.id, line.dataset.values);
+    if (scroll && !wide.matches) document.getElementById("inside").scrollIntoView();
+  };
+
+  for (const line of document.querySelectorAll("[data-values]")) {
+    line.querySelector("[data-show]")?.addEventListener("click", (event) => {
+      if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+      event.preventDefault();
+      show(line, { scroll: true });
+    });
+    // Beside the map, a figure reached with the keyboard shows itself on it.
+    let timer = 0;
+    line.addEventListener("focusin", (event) => {
+      clearTimeout(timer);
+      if (wide.matches && event.target.matches(":focus-visible"))
+        timer = setTimeout(show, 250, line, { scroll: false });
+    });
+    line.addEventListener("focusout", () => clearTimeout(timer));
+  }
+}
+
+// On paper nothing can be opened, so open it before.
+const opened = [];
+addEventListener("beforeprint", () => {
+  for (const details of document.querySelectorAll("details[data-print]:not([open])")) {
+    details.open = true;
+    opened.push(details);
+  }
+});
+addEventListener("afterprint", () => {
+  for (const details of opened.splice(0)) details.open = false;
+});

@@ -1,0 +1,32 @@
+// Which style each area takes: pure decisions over ordinals and classes.
+
+export const MISSING = 0;
+export const OUTSIDE = -1;
+export const FILTERED = -2;
+
+// Values as the server sends them → a lookup from ordinal to position in their lists.
+export function positions(ordinals) {
+  return new Map(ordinals.map((ordinal, position) => [ordinal, position]));
+}
+
+// The class 1–5 of an ordinal, MISSING without a value, OUTSIDE when it is not among the
+// values, FILTERED when its class is switched off. `hidden` holds classes; MISSING may be one.
+export function styleOf(ordinal, at, classes, hidden) {
+  const position = at.get(ordinal);
+  if (position === undefined) return OUTSIDE;
+  const n = classes[position] ?? MISSING;
+  return hidden.has(n) ? FILTERED : n;
+}
+
+// Areas are outlined only where they are drawn large enough to need it (pixels).
+export function outlined(width, height) {
+  return Math.max(width, height) >= 9;
+}
+
+export const FIFTHS = ["lowest", "second lowest", "middle", "second highest", "highest"];
+
+// The sentence read out for an area: "Coulby Newham: £31,400. In the highest of five classes."
+export function sentence({ name, text, missing, n }) {
+  if (!text) return `${name}: no data${missing ? `, ${missing}` : ""}.`;
+  return `${name}: ${text}. ${n ? `In the ${FIFTHS[n - 1]} of five classes.` : ""}`.trim();
+}

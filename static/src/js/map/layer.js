@@ -1,0 +1,195 @@
+// Vector tiles of areas, painted by class on canvas. protomaps-leaflet fetches and decodes the
+// tiles; painting and picking are ours, so that a new figure repaints without refetching.
+import { DomUtil, GridLayer } from "leaflet/dist/leaflet-src.esm.js";
+import { TileCache, ZxySource } from "protomaps-leaflet/tilecache";
+import { View } from "protomaps-leaflet/view";
+import { FILTERED, MISSING, OUTSIDE, outlined } from "./classes.js";
+import { hatch } from "./palette.js";
+import { pick } from "./picking.js";
+
+// A data tile serves four tiles of the screen (512 by 512 pixels).
+const view = ({ url, maxDataZoom }) => new View(new TileCache(new ZxySource(url, false), 512), maxDataZoom, 1);
+
+const trace = (context, features, k, dx, dy) => {
+  context.beginPath();
+  for (const { geom } of features)
+    for (const ring of geom) {
+      const n = ring.length;
+      context.moveTo(ring[0].x * k + dx, ring[0].y * k + dy);
+      for (let i = 1; i < n; i++) context.lineTo(ring[i].x * k + dx, ring[i].y * k + dy);
+      context.closePath();
+    }
+};
+
+// Options: tiles, outline (or null), colours, style(ordinal) → class.
+export const AreaLayer = GridLayer.extend({
+  options: { updateWhenZooming: false, keepBuffer: 1 },
+
+  initialize(options) {
+    GridLayer.prototype.initialize.call(this, options);
+    this._view = view(options.tiles);
+    this._outlineView = options.outline ? view(options.outline) : null;
+    this._indexes = new WeakMap();
+    this._lit = null;
+    this._scale = Math.min(3, (window.devicePixelRatio || 1) * 1.25);
+  },
+
+  createTile(coords, done) {
+    const tile = DomUtil.create("div", "leaflet-tile");
+    tile.base = DomUtil.create("canvas", "map-tile", tile);
+    tile.over = DomUtil.create("canvas", "map-tile", tile);
+    for (const canvas of [tile.base, tile.over]) canvas.width = canvas.height = Math.round(256 * this._scale);
+    const none = () => null;
+    Promise.all([
+      this._view.getDisplayTile(coords).catch(none),
+      this._outlineView ? this._outlineView.getDisplayTile(coords).catch(none) : null,
+    ]).then(([areas, outline]) => {
+      Object.assign(tile, { coords, areas, outline });
+      this._paint(tile);
+      this._light(tile);
+      done(null, tile);
+    });
+    return tile;
+  },
+
+  repaint({ colours } = {}) {
+    if (colours) {
+      this.options.colours = colours;
+      this._hatch = null;
+    }
+    for (const tile of this._drawn()) {
+      this._paint(tile);
+      if (colours) this._light(tile);
+    }
+  },
+
+  // Rings an area (or none) without repainting what lies beneath.
+  light(ordinal) {
+    if (ordinal === this._lit) return;
+    this._lit = ordinal;
+    for (const tile of this._drawn()) this._light(tile);
+  },
+
+  // The ordinal of the area at a place, or null.
+  at(latlng) {
+    const zoom = this._tileZoom;
+    if (zoom === undefined) return null;
+    const point = this._map.project(latlng, zoom);
+    const tile = this._tiles[`${Math.floor(point.x / 256)}:${Math.floor(point.y / 256)}:${zoom}`]?.el;
+    if (!tile?.areas) return null;
+    const { origin, scale, data } = tile.areas;
+    const features = data.get(this.options.tiles.layer) ?? [];
+    return pick((point.x - origin.x) / scale, (point.y - origin.y) / scale, features)?.props.o ?? null;
+  },
+
+  // Middles of the areas in sight, in pixels of the present zoom: Map(ordinal → { x, y }).
+  centres(wanted) {
+    const boxes = new Map();
+    for (const tile of this._drawn()) {
+      if (!tile.areas) continue;
+      const { origin, scale, data } = tile.areas;
+      for (const { props, bbox } of data.get(this.options.tiles.layer) ?? []) {
+        if (!wanted(props.o)) continue;
+        const box = boxes.get(props.o) ?? [Infinity, Infinity, -Infinity, -Infinity];
+        boxes.set(props.o, [
+          Math.min(box[0], bbox.minX * scale + origin.x),
+          Math.min(box[1], bbox.minY * scale + origin.y),
+          Math.max(box[2], bbox.maxX * scale + origin.x),
+          Math.max(box[3], bbox.maxY * scale + origin.y),
+        ]);
+      }
+    }
+    return new Map([...boxes].map(([o, b]) => [o, { x: (b[0] + b[2]) / 2, y: (b[1] + b[3]) / 2 }]));
+  },
+
+  latLng({ x, y }) {
+    return this._map.unproject([x, y], this._tileZoom);
+  },
+
+  // The finished tiles of the present zoom, for a picture: [{ tile, position }].
+  pictures() {
+    const level = this._levels[this._tileZoom];
+    return level ? this._drawn().map((tile) => ({ tile, position: DomUtil.getPosition(tile), level: level.el })) : [];
+  },
+
+  _drawn() {
+    return Object.values(this._tiles ?? {})
+      .map(({ el }) => el)
+      .filter((tile) => tile.coords && tile.coords.z === this._tileZoom);
+  },
+
+  _begin(canvas) {
+    const context = canvas.getContext("2d");
+    context.setTransform(this._scale, 0, 0, this._scale, 0, 0);
+    context.clearRect(0, 0, 256, 256);
+    context.lineJoin = "round";
+    return context;
+  },
+
+  _paint(tile) {
+    const context = this._begin(tile.base);
+    if (!tile.areas) return;
+    const { colours, style } = this.options;
+    const { origin, scale, data } = tile.areas;
+    const dx = origin.x - tile.coords.x * 256;
+    const dy = origin.y - tile.coords.y * 256;
+    const groups = new Map([OUTSIDE, FILTERED, MISSING, 1, 2, 3, 4, 5].map((n) => [n, []]));
+    const large = [];
+    for (const feature of data.get(this.options.tiles.layer) ?? []) {
+      const { minX, minY, maxX, maxY } = feature.bbox;
+      if (maxX * scale + dx < -2 || minX * scale + dx > 258) continue;
+      if (maxY * scale + dy < -2 || minY * scale + dy > 258) continue;
+      groups.get(style(feature.props.o)).push(feature);
+      if (outlined((maxX - minX) * scale, (maxY - minY) * scale)) large.push(feature);
+    }
+    this._hatch ??= hatch(context, colours, this._scale);
+    const fills = { [OUTSIDE]: colours.outside, [FILTERED]: colours.filtered, [MISSING]: this._hatch };
+    for (const [n, features] of groups) {
+      if (!features.length) continue;
+      trace(context, features, scale, dx, dy);
+      context.fillStyle = fills[n] ?? colours.classes[n - 1];
+      context.fill();
+      // A stroke of the same colour closes the seams that antialiasing leaves.
+      if (n !== MISSING) {
+        context.strokeStyle = context.fillStyle;
+        context.lineWidth = 0.5;
+        context.stroke();
+      }
+    }
+    if (large.length) {
+      trace(context, large, scale, dx, dy);
+      context.strokeStyle = colours.hairline;
+      context.lineWidth = 0.6;
+      context.stroke();
+    }
+  },
+
+  _light(tile) {
+    const context = this._begin(tile.over);
+    const { colours, outline } = this.options;
+    const ring = (prepared, layer, ordinal, width) => {
+      const features = prepared && this._indexOf(prepared.data, layer).get(ordinal);
+      if (!features) return;
+      trace(context, features, prepared.scale, prepared.origin.x - tile.coords.x * 256, prepared.origin.y - tile.coords.y * 256);
+      context.strokeStyle = colours.halo;
+      context.lineWidth = width + 2;
+      context.stroke();
+      context.strokeStyle = colours.ink;
+      context.lineWidth = width;
+      context.stroke();
+    };
+    if (outline) ring(tile.outline, outline.layer, outline.ordinal, 1.6);
+    if (this._lit !== null) ring(tile.areas, this.options.tiles.layer, this._lit, 2.4);
+  },
+
+  _indexOf(data, layer) {
+    let index = this._indexes.get(data);
+    if (!index) {
+      index = Map.groupBy
+        ? Map.groupBy(data.get(layer) ?? [], (f) => f.props.o)
+        : (data.get(layer) ?? []).reduce((m, f) => m.set(f.props.o, [...(m.get(f.props.o) ?? []), f]), new Map());
+      this._indexes.set(data, index);
+    }
+    return index;
+  },
+});
