@@ -103,7 +103,7 @@ def running(
             with locked(home, "start.lock"):
                 if alone(in_use):
                     stop_all(servers)
-                elif servers:
+                elif started:
                     say("The private servers stay up for another script that uses them")
     finally:
         os.close(in_use)

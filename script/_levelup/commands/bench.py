@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> int:
                 if entry.is_dir():
                     shutil.rmtree(entry)
         with servers.running(place, os.environ) as running:
-            migrate = [python(), "manage.py", "migrate", "--noinput", "--verbosity", "0"]
+            migrate = [python(), "manage.py", "migrate", "--noinput", "--skip-checks", "-v", "0"]
             if subprocess.run(migrate, cwd=PROJECT, env=running.environ).returncode != 0:
                 raise Stop(f"The benchmarks' database in {place} was not migrated: see above.")
             return modules.run_each(chosen, FOLDER, names[1:], running.environ)

@@ -62,14 +62,14 @@ def visitors_host(host: str) -> str:
 
 def check_port(host: str, port: int) -> None:
     """Raise Stop with a sentence when the site could not listen at `host` and `port`."""
+    if not 0 < port < 65536:
+        raise Stop(f"{port} is not a port: choose one from 1 to 65535.")
     try:
         family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, socket.SOCK_STREAM) as door:
             door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             door.bind(place)
             door.listen(1)
-    except OverflowError:
-        raise Stop(f"{port} is not a port: choose one from 1024 to 65535.") from None
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise Stop(
@@ -260,7 +260,7 @@ def main(arguments: list[str]) -> int:
         servers.running(place, os.environ) as running,
     ):
         with timed("Migrating the database"):
-            manage(running, "migrate", "--noinput", "--verbosity", "0")
+            manage(running, "migrate", "--noinput", "--skip-checks", "--verbosity", "0")
         collect_static(running)
         if not options.no_demo:
             manage(running, "load_demo")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from script._levelup import environment, servers
 from script._levelup.children import python, run_in_foreground
-from script._levelup.home import PROJECT, Account, make_folder, server_account
+from script._levelup.home import PROJECT, server_account
 
 HELP = """usage: script/test [arguments of pytest]
 
@@ -22,9 +22,10 @@ JavaScript tests, pytest. With arguments, runs only pytest with them."""
 def throwaway_home() -> Iterator[Path]:
     """Make an empty home that the servers' account can enter, and remove it afterwards."""
     home = Path(tempfile.mkdtemp(prefix="levelup-"))
-    account: Account = server_account()
+    if server_account().switch:
+        home.chmod(0o711)
     try:
-        yield make_folder(home, 0o711 if account.switch else 0o700)
+        yield home
     finally:
         shutil.rmtree(home, ignore_errors=True)
 

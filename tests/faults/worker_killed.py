@@ -1,0 +1,25 @@
+"""SIGKILL of the Celery worker while the site runs: all stops with a sentence, nothing is left."""
+
+import os
+import signal
+
+from script._levelup import processes
+from tests.faults import _site as sites
+
+
+def main() -> None:
+    """Kill the worker's first process and look."""
+    with sites.started() as site:
+        below = processes.below(site.script.pid)
+        os.kill(min(site.named("celery:app worker")), signal.SIGKILL)
+        code, seconds = site.wait_until_ended()
+        sites.expect(
+            code == 1 and seconds < 15, f"script/server ends with code 1 in {seconds:.1f} s"
+        )
+        sites.expect("One of web, worker and beat ended" in site.said.read_text(), "it says so")
+    sites.expect_nothing_left(below)
+    sites.expect_recovery()
+
+
+if __name__ == "__main__":
+    main()
