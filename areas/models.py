@@ -21,7 +21,7 @@ class AreaType(models.Model):
     slug = models.SlugField(primary_key=True)
     name = models.CharField(max_length=80, help_text="As written before one area: “ward”.")
     name_plural = models.CharField(max_length=80)
-    abbreviation = models.CharField(max_length=20, blank=True, help_text="“LSOA”, for brackets.")
+    abbreviation = models.CharField(max_length=40, blank=True, help_text="“LSOA”, for brackets.")
     rank = models.PositiveSmallIntegerField(unique=True)
 
     class Meta:

@@ -228,13 +228,14 @@ class Series(models.Model):
         PUBLISHED = "published", "as published"
         AGGREGATE = "aggregate", "added up from smaller areas"
 
+    # Given by the release's bucket, not by a sequence: the id tells the partition.
+    id = models.IntegerField(primary_key=True)
     release = models.ForeignKey(Release, models.CASCADE, related_name="series")
     indicator = models.ForeignKey(Indicator, models.PROTECT, related_name="series")
     breakdown = models.CharField(max_length=120, blank=True, db_default="")
     edition = models.ForeignKey(Edition, models.PROTECT, related_name="+")
     period = models.ForeignKey(Period, models.PROTECT, related_name="+")
     origin = models.CharField(max_length=10, choices=Origin, default=Origin.PUBLISHED)
-    bucket = models.PositiveIntegerField(help_text="The partition that holds its observations.")
 
     n_members = models.PositiveIntegerField()
     n_values = models.PositiveIntegerField()
@@ -253,9 +254,7 @@ class Series(models.Model):
             models.UniqueConstraint(
                 "id", "indicator", "breakdown", "edition", "period", name="series_key"
             ),
-            models.CheckConstraint(
-                condition=Q(n_values__lte=F("n_members")), name="series_counts"
-            ),
+            models.CheckConstraint(condition=Q(n_values__lte=F("n_members")), name="series_counts"),
         ]
         verbose_name_plural = "series"
 
@@ -325,13 +324,21 @@ class LiveSeries(models.Model):
 
 
 class Bucket(models.Model):
-    """A partition of observations and standings: one large release's own, or shared by small ones."""
+    """A partition of observations and standings, and the block of series ids that it holds.
+
+    One large release's own, or shared by small ones (docs/decisions.md, “Storage of
+    observations”). Its series have ids from `first` up to, and not including, `first` +
+    `BLOCK`.
+    """
+
+    BLOCK = 65_536
 
     shared = models.BooleanField()
     release = models.ForeignKey(
         Release, models.PROTECT, null=True, blank=True, related_name="+", help_text="Its owner."
     )
-    rows = models.BigIntegerField()
+    n_series = models.PositiveIntegerField(default=0, help_text="Ids given out so far.")
+    rows = models.BigIntegerField(default=0)
 
     class Meta:
         constraints: ClassVar = [
@@ -339,8 +346,14 @@ class Bucket(models.Model):
                 condition=Q(shared=True, release__isnull=True)
                 | Q(shared=False, release__isnull=False),
                 name="bucket_owner",
-            )
+            ),
+            models.CheckConstraint(condition=Q(n_series__lte=65_536), name="bucket_block"),
         ]
+
+    @property
+    def first(self) -> int:
+        """The lowest series id of the block."""
+        return self.pk * self.BLOCK
 
 
 class Standing(models.Model):
@@ -350,8 +363,7 @@ class Standing(models.Model):
     areas on it, this one included. Which end is better is applied when it is shown.
     """
 
-    pk = models.CompositePrimaryKey("area_id", "series_id", "group_area_id", "bucket")
-    bucket = models.IntegerField()
+    pk = models.CompositePrimaryKey("area_id", "series_id", "group_area_id")
     series = models.ForeignKey(Series, models.CASCADE, related_name="+", db_index=False)
     area = models.ForeignKey(Area, models.CASCADE, related_name="+", db_index=False)
     group_area = models.ForeignKey(Area, models.CASCADE, related_name="+", db_index=False)
@@ -367,13 +379,11 @@ class Standing(models.Model):
 class Observation(models.Model):
     """A value, or the reason there is none, for one area in one series.
 
-    The table is partitioned by `bucket` (docs/decisions.md, “Storage of observations”), so
-    every read names its buckets. `marker` is independent of value: an unreliable value keeps
-    both.
+    `marker` is a position in `statistics.markers.MARKERS`, null for an ordinary value; it is
+    independent of value, so that an unreliable value keeps both.
     """
 
-    pk = models.CompositePrimaryKey("area_id", "series_id", "bucket")
-    bucket = models.IntegerField()
+    pk = models.CompositePrimaryKey("area_id", "series_id")
     series = models.ForeignKey(Series, models.CASCADE, related_name="+", db_index=False)
     area = models.ForeignKey(Area, models.CASCADE, related_name="+", db_index=False)
     value = models.FloatField(null=True)
@@ -381,7 +391,7 @@ class Observation(models.Model):
     upper = models.FloatField(null=True)
     numerator = models.FloatField(null=True)
     denominator = models.FloatField(null=True)
-    marker = models.CharField(max_length=4, db_default="")
+    marker = models.SmallIntegerField(null=True)
 
     class Meta:
         managed = False

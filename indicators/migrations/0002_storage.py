@@ -2,45 +2,46 @@
 
 from django.db import migrations
 
+# Partitioned by blocks of series ids. Foreign keys stand on each partition, not here: with
+# one here, attaching a partition would lock every reader of areas and series out. `NaN` sorts
+# above infinity, so the comparison refuses both. Markers 1 to 4 stand for no value
+# (statistics/markers.py).
 OBSERVATION = """
 CREATE TABLE indicators_observation (
-    bucket integer NOT NULL,
-    series_id bigint NOT NULL REFERENCES indicators_series,
-    area_id bigint NOT NULL REFERENCES areas_area,
+    series_id integer NOT NULL,
+    area_id integer NOT NULL,
     value double precision,
     lower double precision,
     upper double precision,
     numerator double precision,
     denominator double precision,
-    marker varchar(4) NOT NULL DEFAULT '',
-    PRIMARY KEY (area_id, series_id, bucket),
+    marker smallint,
+    PRIMARY KEY (area_id, series_id),
     CONSTRAINT observation_value_or_reason CHECK (
-        (value IS NULL) = (marker IN ('c', 'x', 'z', 'w'))),
-    CONSTRAINT observation_marker CHECK (
-        marker IN ('', 'c', 'x', 'z', 'u', 'p', 'e', 'low', 'w', 'r', 'b', 'f')),
+        (value IS NULL) = (coalesce(marker, 0) BETWEEN 1 AND 4)),
+    CONSTRAINT observation_marker CHECK (marker BETWEEN 1 AND 11),
     CONSTRAINT observation_finite CHECK (
-        coalesce(value, 0) BETWEEN -1.7976931348623157e308 AND 1.7976931348623157e308
-        AND coalesce(lower, 0) BETWEEN -1.7976931348623157e308 AND 1.7976931348623157e308
-        AND coalesce(upper, 0) BETWEEN -1.7976931348623157e308 AND 1.7976931348623157e308
-        AND coalesce(numerator, 0) BETWEEN -1.7976931348623157e308 AND 1.7976931348623157e308
-        AND coalesce(denominator, 0) BETWEEN -1.7976931348623157e308 AND 1.7976931348623157e308),
+        value > '-Infinity' AND value < 'Infinity'
+        AND lower > '-Infinity' AND lower < 'Infinity'
+        AND upper > '-Infinity' AND upper < 'Infinity'
+        AND numerator > '-Infinity' AND numerator < 'Infinity'
+        AND denominator > '-Infinity' AND denominator < 'Infinity'),
     CONSTRAINT observation_limits CHECK (lower <= value AND value <= upper)
-) PARTITION BY LIST (bucket);
+) PARTITION BY RANGE (series_id);
 CREATE INDEX indicators_observation_series ON indicators_observation (series_id);
 """
 
 STANDING = """
 CREATE TABLE indicators_standing (
-    bucket integer NOT NULL,
-    series_id bigint NOT NULL REFERENCES indicators_series,
-    area_id bigint NOT NULL REFERENCES areas_area,
-    group_area_id bigint NOT NULL,
+    series_id integer NOT NULL,
+    area_id integer NOT NULL,
+    group_area_id integer NOT NULL,
     rank integer NOT NULL,
     tied integer NOT NULL,
     out_of integer NOT NULL,
-    PRIMARY KEY (area_id, series_id, group_area_id, bucket),
+    PRIMARY KEY (area_id, series_id, group_area_id),
     CONSTRAINT standing_order CHECK (rank >= 1 AND tied >= 1 AND rank + tied - 1 <= out_of)
-) PARTITION BY LIST (bucket);
+) PARTITION BY RANGE (series_id);
 CREATE INDEX indicators_standing_series ON indicators_standing (series_id);
 """
 

@@ -20,9 +20,10 @@ from areas.hierarchy import Links, links, member_ids, routes_up
 from areas.importing.copy import copy_frame, fetch_frame
 from areas.models import Edition, OverlapSet
 from indicators.models import AuditEntry, Indicator, Period, Release, Series, SeriesInput
-from indicators.releases.storage import Bucket, bucket_for, lock_dataset
+from indicators.releases.storage import OpenBucket, lock_dataset, open_bucket
 from indicators.statistics.aggregate import CannotAggregate, roll_up
 from indicators.statistics.classes import summarise
+from indicators.statistics.markers import MARKERS, MISSING, POSITION
 from indicators.statistics.periods import parse_period
 from indicators.statistics.rank import Floats, Ints, standings
 
@@ -42,9 +43,8 @@ COLUMNS: dict[str, type[pl.DataType]] = {
 NUMBERS = ["value", "lower", "upper", "numerator", "denominator"]
 SERIES_KEY = ["indicator", "breakdown", "edition", "period"]
 
-# The codes of packed arrays' marker bytes. Only ever add to the end: arrays are kept for good.
-MARKERS = ("", "c", "x", "z", "u", "p", "e", "low", "w", "r", "b", "f")
-MISSING_MARKERS = frozenset({"c", "x", "z", "w"})
+LETTERS = [marker.letters for marker in MARKERS]
+MISSING_LETTERS = [LETTERS[position] for position in MISSING]
 # Editions whose areas a reader compares within; nearer ones are left to the map.
 GROUP_TYPES = ("authority", "region", "country", "country-group", "uk")
 MAX_EXAMPLES = 5
@@ -89,6 +89,7 @@ class Staged:
 
     @property
     def key(self) -> tuple[int, str, int, int]:
+        """What makes a series one of a kind within a release."""
         return (self.indicator.pk, self.breakdown, self.edition.pk, self.period.pk)
 
 
@@ -103,6 +104,7 @@ class Geography:
 
     @cached_property
     def editions(self) -> dict[str, Edition]:
+        """Every edition, by slug."""
         return {e.slug: e for e in Edition.objects.select_related("area_type")}
 
     def ids(self, edition: Edition) -> Ints:
@@ -112,11 +114,13 @@ class Geography:
         return self._ids[edition.pk]
 
     def links(self, overlap_set: OverlapSet) -> Links:
+        """The links of a set, as ordinals."""
         if overlap_set.pk not in self._links:
             self._links[overlap_set.pk] = links(overlap_set)
         return self._links[overlap_set.pk]
 
     def routes(self, edition: Edition) -> dict[Edition, list[OverlapSet]]:
+        """The shortest chain of sets to every wider edition."""
         if edition.pk not in self._routes:
             self._routes[edition.pk] = routes_up(edition)
         return self._routes[edition.pk]
@@ -169,7 +173,8 @@ def stage(
     published = list(read_series(table, indicators, geography))
     derived = list(roll_up_all(published, geography, tell))
     every = published + derived
-    bucket = bucket_for(rows=sum(int(s.columns.row.sum()) for s in every), release=release)
+    rows = sum(int(s.columns.row.sum()) for s in every)
+    bucket = open_bucket(rows=rows, n_series=len(every), release=release)
     write_series(every, release, bucket)
     write_rows(every, bucket, geography, tell)
     bucket.attach()
@@ -180,7 +185,7 @@ def stage(
         at=at,
         action="stage",
         release=release,
-        detail={"series": len(published), "derived": len(derived), "rows": len(table)},
+        detail={"series": len(published), "derived": len(derived), "rows": rows},
     )
     return [s.record for s in every]
 
@@ -239,9 +244,9 @@ def problems(
             parse_period(text)
         except ValueError as error:
             yield str(error)
-    unread = rows(~pl.col("marker").is_in(MARKERS))
+    unread = rows(~pl.col("marker").is_in(LETTERS))
     if len(unread):
-        yield f"Unknown marker {examples(unread['marker'])}: use one of {', '.join(MARKERS[1:])}."
+        yield f"Unknown marker {examples(unread['marker'])}: use one of {', '.join(LETTERS[1:])}."
     for column in NUMBERS:
         wild = rows(pl.col(column).is_nan() | pl.col(column).is_infinite())
         if len(wild):
@@ -249,10 +254,10 @@ def problems(
                 f"The {column} is not a number for {examples(wild['code'])}: leave it empty and "
                 "say why in the marker."
             )
-    empty = rows(pl.col("value").is_null() & ~pl.col("marker").is_in(list(MISSING_MARKERS)))
+    empty = rows(pl.col("value").is_null() & ~pl.col("marker").is_in(MISSING_LETTERS))
     if len(empty):
         yield f"No value and no reason for {examples(empty['code'])}: add a marker such as x or c."
-    hidden = rows(pl.col("value").is_not_null() & pl.col("marker").is_in(list(MISSING_MARKERS)))
+    hidden = rows(pl.col("value").is_not_null() & pl.col("marker").is_in(MISSING_LETTERS))
     if len(hidden):
         yield f"A value and a reason for having none, for {examples(hidden['code'])}: keep one."
     outside = rows((pl.col("lower") > pl.col("value")) | (pl.col("upper") < pl.col("value")))
@@ -287,8 +292,9 @@ def read_series(
     table: pl.DataFrame, indicators: dict[str, Indicator], geography: Geography
 ) -> Iterable[Staged]:
     """Yield one published series for each key in the table, as arrays by ordinal."""
-    codes = pl.Series("marker", MARKERS), pl.Series("code_of", range(len(MARKERS)), dtype=pl.Int8)
-    table = table.join(pl.DataFrame(list(codes)), on="marker", how="left")
+    table = table.with_columns(
+        pl.col("marker").replace_strict(POSITION, return_dtype=pl.Int8).alias("position")
+    )
     periods: dict[str, Period] = {}
     for key, rows in table.group_by(SERIES_KEY, maintain_order=True):
         slug, breakdown, edition_slug, text = (str(part) for part in key)
@@ -299,15 +305,15 @@ def read_series(
             )
         edition = geography.editions[edition_slug]
         n = len(geography.ids(edition))
-        position = rows["ordinal"].to_numpy()
+        at = rows["ordinal"].to_numpy()
         arrays = {}
         for name in NUMBERS:
             arrays[name] = np.full(n, np.nan)
-            arrays[name][position] = rows[name].fill_null(float("nan")).to_numpy()
+            arrays[name][at] = rows[name].fill_null(float("nan")).to_numpy()
         marker = np.zeros(n, dtype=np.int8)
-        marker[position] = rows["code_of"].to_numpy()
+        marker[at] = rows["position"].to_numpy()
         row = np.zeros(n, dtype=bool)
-        row[position] = True
+        row[at] = True
         yield Staged(
             indicator=indicators[slug],
             breakdown=breakdown,
@@ -317,9 +323,7 @@ def read_series(
         )
 
 
-def roll_up_all(
-    published: list[Staged], geography: Geography, tell: Progress
-) -> Iterable[Staged]:
+def roll_up_all(published: list[Staged], geography: Geography, tell: Progress) -> Iterable[Staged]:
     """Yield series added up to every wider edition, where the table has none of its own.
 
     A published figure beats a derived one, and each edition is reached from the finest
@@ -337,9 +341,7 @@ def roll_up_all(
         for target in sorted(routes, key=lambda e: len(routes[e])):
             step = routes[target][-1]
             below = by_edition.get(step.from_edition)
-            if below is None or (
-                target.area_type.rank < series.indicator.scope.area_type.rank
-            ):
+            if below is None or (target.area_type.rank < series.indicator.scope.area_type.rank):
                 continue
             candidate = add_up(below, step, target, geography)
             if candidate is None or candidate.key in taken:
@@ -349,9 +351,7 @@ def roll_up_all(
             yield candidate
 
 
-def add_up(
-    below: Staged, step: OverlapSet, target: Edition, geography: Geography
-) -> Staged | None:
+def add_up(below: Staged, step: OverlapSet, target: Edition, geography: Geography) -> Staged | None:
     """Return `below` added up by `step`, or None when no area of `target` has any of it."""
     link = geography.links(step)
     columns = below.columns
@@ -362,7 +362,7 @@ def add_up(
             value=columns.value,
             numerator=columns.numerator,
             denominator=columns.denominator,
-            marker=np.array(MARKERS)[columns.marker],
+            marker=np.array(LETTERS)[columns.marker],
             member=link.member,
             parent=link.parent,
             weight=link.weight,
@@ -384,7 +384,7 @@ def add_up(
             upper=nothing,
             numerator=whole.numerator,
             denominator=whole.denominator,
-            marker=np.where(whole.marker == "x", MARKERS.index("x"), 0).astype(np.int8),
+            marker=np.where(whole.marker == "x", POSITION["x"], 0).astype(np.int8),
             row=whole.coverage > 0,
         ),
         origin=Series.Origin.AGGREGATE,
@@ -393,23 +393,23 @@ def add_up(
     )
 
 
-def write_series(every: list[Staged], release: Release, bucket: Bucket) -> None:
+def write_series(every: list[Staged], release: Release, bucket: OpenBucket) -> None:
     """Insert the series with their summaries, what they were made from, and their arrays."""
-    for s in every:
+    for pk, s in zip(bucket.give_ids(len(every)), every, strict=True):
         shape = summarise(s.columns.value, s.indicator.decimals)
         reasons = s.columns.row & np.isnan(s.columns.value)
         counts = np.bincount(s.columns.marker[reasons], minlength=len(MARKERS))
         s.record = Series(
+            id=pk,
             release=release,
             indicator=s.indicator,
             breakdown=s.breakdown,
             edition=s.edition,
             period=s.period,
             origin=s.origin,
-            bucket=bucket.number,
             n_members=len(s.columns.value),
             n_values=shape.n_values,
-            missing={MARKERS[i]: int(n) for i, n in enumerate(counts) if n},
+            missing={LETTERS[i]: int(n) for i, n in enumerate(counts) if n},
             quantiles=shape.quantiles,
             class_breaks=shape.class_breaks,
             plot_low=shape.plot_low,
@@ -435,19 +435,27 @@ def write_series(every: list[Staged], release: Release, bucket: Bucket) -> None:
     )
 
 
-def write_rows(every: list[Staged], bucket: Bucket, geography: Geography, tell: Progress) -> None:
-    """COPY the observations and standings of every series, a series' arrays at a time."""
-    for done, batch in enumerate(batches(every)):
+def write_rows(
+    every: list[Staged], bucket: OpenBucket, geography: Geography, tell: Progress
+) -> None:
+    """COPY the observations and standings of every series.
+
+    Rows are laid down by area, so that a profile, which reads many series of one area, finds
+    them side by side.
+    """
+    done = 0
+    for batch in batches(every):
         tell("Writing observations", done, len(every))
+        done += len(batch)
         bucket.copy_observations(
-            pl.concat(observation_frame(s, bucket.number, geography) for s in batch)
+            pl.concat(observation_frame(s, geography) for s in batch).sort("area_id", "series_id")
         )
-        frames = [f for s in batch for f in standing_frames(s, bucket.number, geography)]
+        frames = [f for s in batch for f in standing_frames(s, geography)]
         if frames:
-            bucket.copy_standings(pl.concat(frames))
+            bucket.copy_standings(pl.concat(frames).sort("area_id", "series_id"))
 
 
-def batches(every: list[Staged], size: int = 500_000) -> Iterable[list[Staged]]:
+def batches(every: list[Staged], size: int = 3_000_000) -> Iterable[list[Staged]]:
     """Yield runs of series of about `size` rows, so that memory does not grow with the release."""
     batch: list[Staged] = []
     rows = 0
@@ -461,21 +469,22 @@ def batches(every: list[Staged], size: int = 500_000) -> Iterable[list[Staged]]:
         yield batch
 
 
-def observation_frame(s: Staged, bucket: int, geography: Geography) -> pl.DataFrame:
+def observation_frame(s: Staged, geography: Geography) -> pl.DataFrame:
     """Return the rows of a series as the columns of the observation table."""
     row = s.columns.row
     return pl.DataFrame(
         {
-            "bucket": np.full(int(row.sum()), bucket, dtype=np.int32),
-            "series_id": np.full(int(row.sum()), s.record.pk, dtype=np.int64),
+            "series_id": np.full(int(row.sum()), s.record.pk, dtype=np.int32),
             "area_id": geography.ids(s.edition)[row],
             **{name: getattr(s.columns, name)[row] for name in NUMBERS},
-            "marker": np.array(MARKERS)[s.columns.marker[row]],
+            "marker": s.columns.marker[row],
         }
-    ).with_columns(pl.col(NUMBERS).fill_nan(None))
+    ).with_columns(
+        pl.col(NUMBERS).fill_nan(None), pl.when(pl.col("marker") > 0).then(pl.col("marker"))
+    )
 
 
-def standing_frames(s: Staged, bucket: int, geography: Geography) -> Iterable[pl.DataFrame]:
+def standing_frames(s: Staged, geography: Geography) -> Iterable[pl.DataFrame]:
     """Yield the standings of a series in each group inside the indicator's scope.
 
     Groups are the scope itself, and the country and the nearest of region or authority that
@@ -502,8 +511,7 @@ def standing_frames(s: Staged, bucket: int, geography: Geography) -> Iterable[pl
             continue
         yield pl.DataFrame(
             {
-                "bucket": np.full(int(ranked.sum()), bucket, dtype=np.int32),
-                "series_id": np.full(int(ranked.sum()), s.record.pk, dtype=np.int64),
+                "series_id": np.full(int(ranked.sum()), s.record.pk, dtype=np.int32),
                 "area_id": geography.ids(s.edition)[ranked],
                 "group_area_id": group_ids[parent[ranked]],
                 "rank": standing.rank[ranked],

@@ -1,8 +1,8 @@
-"""Where observations and standings are kept: partitions by bucket (docs/decisions.md).
+"""Where observations and standings are kept: partitions by blocks of series ids, or buckets.
 
 A large release has a bucket of its own, loaded before it is attached, so that COPY pays for
 neither indexes nor foreign keys row by row. Small releases share a bucket, so that thousands
-of them do not become thousands of partitions.
+of them do not become thousands of partitions. Measured in docs/decisions.md.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from django.db import connection
 from psycopg import sql
 
 from areas.importing.copy import copy_frame
-from indicators.models import Bucket as BucketRecord
-from indicators.models import Release
+from indicators.models import Bucket, Release
 
-OWN_BUCKET_ROWS = 200_000
+OWN_BUCKET_ROWS = 250_000
 SHARED_BUCKET_ROWS = 2_000_000
-TABLES = ("indicators_observation", "indicators_standing")
+OBSERVATION, STANDING = "indicators_observation", "indicators_standing"
+TABLES = {OBSERVATION: "area_id, series_id", STANDING: "area_id, series_id, group_area_id"}
 LOCK_SPACE = 0x1E7E1  # Tells our advisory locks from anyone else's in the same database.
 
 
@@ -27,72 +27,96 @@ def lock_dataset(dataset_id: int) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", (LOCK_SPACE, dataset_id))
 
 
-class Bucket:
-    """A partition of both tables that is being written to in this transaction."""
+class OpenBucket:
+    """A bucket that this transaction writes to."""
 
-    def __init__(self, record: BucketRecord, *, attached: bool) -> None:
-        self.number: int = record.pk
+    def __init__(self, record: Bucket, *, attached: bool) -> None:
+        self.record = record
         self._attached = attached
         if not attached:
             self._create()
             if record.shared:
                 self.attach()
 
-    def _table(self, parent: str) -> str:
-        return parent if self._attached else f"{parent}_b{self.number}"
+    def give_ids(self, n: int) -> range:
+        """Return `n` series ids that lie in this bucket."""
+        start = self.record.first + self.record.n_series
+        self.record.n_series += n
+        self.record.save(update_fields=["n_series"])
+        return range(start, start + n)
+
+    def _name(self, parent: str) -> str:
+        return parent if self._attached else f"{parent}_b{self.record.pk}"
 
     def _create(self) -> None:
-        # Not CREATE … PARTITION OF, which would lock every reader out until we commit.
+        # Not CREATE … PARTITION OF, which would lock every reader out until we commit. The
+        # CHECK spares ATTACH a scan of the rows.
         with connection.cursor() as cursor:
             for parent in TABLES:
                 cursor.execute(
                     sql.SQL(
                         "CREATE TABLE {} (LIKE {} INCLUDING DEFAULTS INCLUDING CONSTRAINTS, "
-                        "CHECK (bucket = {}))"
-                    ).format(
-                        sql.Identifier(f"{parent}_b{self.number}"),
-                        sql.Identifier(parent),
-                        sql.Literal(self.number),
-                    )
+                        "CONSTRAINT bound CHECK (series_id >= {} AND series_id < {}))"
+                    ).format(sql.Identifier(f"{parent}_b{self.record.pk}"), *self._bounds(parent))
                 )
+
+    def _bounds(self, parent: str) -> tuple[sql.Composable, sql.Composable, sql.Composable]:
+        first = self.record.first
+        return sql.Identifier(parent), sql.Literal(first), sql.Literal(first + Bucket.BLOCK)
 
     def copy_observations(self, frame: pl.DataFrame) -> None:
         """COPY rows whose columns are those of the observation table."""
-        copy_frame(self._table(TABLES[0]), frame)
+        copy_frame(self._name(OBSERVATION), frame, fresh=not self._attached)
 
     def copy_standings(self, frame: pl.DataFrame) -> None:
         """COPY rows whose columns are those of the standing table."""
-        copy_frame(self._table(TABLES[1]), frame)
+        copy_frame(self._name(STANDING), frame, fresh=not self._attached)
 
     def attach(self) -> None:
-        """Make the partition part of its tables; indexes and foreign keys are built in bulk."""
+        """Make the bucket part of its tables; keys and indexes are built after the rows."""
         if self._attached:
             return
         with connection.cursor() as cursor:
-            for parent in TABLES:
-                child = sql.Identifier(f"{parent}_b{self.number}")
-                cursor.execute(
-                    sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES IN ({})").format(
-                        sql.Identifier(parent), child, sql.Literal(self.number)
+            for parent, key in TABLES.items():
+                child = sql.Identifier(f"{parent}_b{self.record.pk}")
+                for statement in (
+                    f"ALTER TABLE {{child}} ADD PRIMARY KEY ({key})",
+                    "CREATE INDEX ON {child} (series_id)",
+                    "ALTER TABLE {child} ADD FOREIGN KEY (series_id) REFERENCES indicators_series",
+                    "ALTER TABLE {child} ADD FOREIGN KEY (area_id) REFERENCES areas_area",
+                    "ALTER TABLE {parent} ATTACH PARTITION {child} "
+                    "FOR VALUES FROM ({lo}) TO ({hi})",
+                    "ALTER TABLE {child} DROP CONSTRAINT bound",
+                    "ANALYZE {child}",
+                ):
+                    name, low, high = self._bounds(parent)
+                    cursor.execute(
+                        sql.SQL(statement).format(child=child, parent=name, lo=low, hi=high)
                     )
-                )
-                cursor.execute(sql.SQL("ANALYZE {}").format(child))
         self._attached = True
 
 
-def bucket_for(*, rows: int, release: Release) -> Bucket:
-    """Return the bucket that `rows` observations of `release` should go to, ready for COPY."""
+def open_bucket(*, rows: int, n_series: int, release: Release) -> OpenBucket:
+    """Return the bucket that `rows` observations in `n_series` series should go to.
+
+    Raises ValueError when the release has more series than a block holds.
+    """
+    if n_series > Bucket.BLOCK:
+        raise ValueError(
+            f"“{release.name}” has {n_series:,} series; one release holds {Bucket.BLOCK:,} at "
+            "most. Split the file by indicator."
+        )
     if rows >= OWN_BUCKET_ROWS:
-        record = BucketRecord.objects.create(shared=False, rows=rows, release=release)
-        return Bucket(record, attached=False)
-    record_or_none = (
-        BucketRecord.objects.select_for_update()
-        .filter(shared=True, rows__lt=SHARED_BUCKET_ROWS)
+        own = Bucket.objects.create(shared=False, release=release, rows=rows)
+        return OpenBucket(own, attached=False)
+    shared = (
+        Bucket.objects.select_for_update()
+        .filter(shared=True, rows__lt=SHARED_BUCKET_ROWS, n_series__lte=Bucket.BLOCK - n_series)
         .order_by("pk")
         .last()
     )
-    if record_or_none is None:
-        return Bucket(BucketRecord.objects.create(shared=True, rows=rows), attached=False)
-    record_or_none.rows += rows
-    record_or_none.save(update_fields=["rows"])
-    return Bucket(record_or_none, attached=True)
+    if shared is None:
+        return OpenBucket(Bucket.objects.create(shared=True, rows=rows), attached=False)
+    shared.rows += rows
+    shared.save(update_fields=["rows"])
+    return OpenBucket(shared, attached=True)

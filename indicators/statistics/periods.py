@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 FORM = re.compile(r"^(\d{4}-\d{2}-\d{2})(?:/P(\d+)([YM]))?$")
 MONTHS = (
-    "January February March April May June July August September October November December"
-).split()
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
 
 
 class ParsedPeriod(NamedTuple):
@@ -32,7 +33,9 @@ def parse_period(text: str) -> ParsedPeriod:
         )
     start = date.fromisoformat(found[1])
     if not found[2]:
-        return ParsedPeriod(start, start, "point", f"{start.day} {MONTHS[start.month - 1]} {start.year}")
+        return ParsedPeriod(
+            start, start, "point", f"{start.day} {MONTHS[start.month - 1]} {start.year}"
+        )
     months = int(found[2]) * (12 if found[3] == "Y" else 1)
     last = start.year * 12 + start.month - 1 + months
     end = date(last // 12, last % 12 + 1, start.day) - timedelta(days=1)
