@@ -166,7 +166,10 @@ def all_areas(sources: Sources, small: pl.DataFrame, wards: pl.DataFrame) -> pl.
     rows += [(code, name, "", "region") for code, name in codes.REGIONS.items()]
     top = pl.DataFrame(rows, ["code", "name", "name_cy", "area_type"], orient="row")
     labels = sources.code_point_names.with_columns(
-        pl.col("name").str.strip_chars().str.replace(r" (Ward|ED|County|Ward \(DET\))$", "")
+        pl.col("name")
+        .str.strip_chars()
+        .str.replace(r" (Ward|ED|County|Ward \(DET\))$", "")
+        .str.replace_all(r"\bSt\. ", "St ")  # as ONS writes them
     ).unique("code", keep="first", maintain_order=True)  # a few wards stand in two sheets
     county = labels.filter(pl.col("code").is_in(wards["county"].drop_nulls().implode()))
     ward = labels.filter(pl.col("code").is_in(wards["ward"].implode()))

