@@ -28,7 +28,7 @@ export function start(panel) {
   const map = new LeafletMap(box, {
     attributionControl: false,
     zoomControl: false,
-    zoomSnap: 0.25,
+    zoomSnap: 0.1,
     minZoom: 3,
     maxZoom: 16,
     keyboard: false,

@@ -18,9 +18,9 @@ export function styleOf(ordinal, at, classes, hidden) {
   return hidden.has(n) ? FILTERED : n;
 }
 
-// Areas are outlined only where they are drawn large enough to need it (pixels).
+// Areas, and islands, are outlined only where they are drawn large enough to bear it (pixels).
 export function outlined(width, height) {
-  return Math.max(width, height) >= 9;
+  return Math.min(width, height) >= 7;
 }
 
 export const FIFTHS = ["lowest", "second lowest", "middle", "second highest", "highest"];

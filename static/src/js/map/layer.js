@@ -10,11 +10,23 @@ import { pick } from "./picking.js";
 // A data tile serves four tiles of the screen (512 by 512 pixels).
 const view = ({ url, maxDataZoom }) => new View(new TileCache(new ZxySource(url, false), 512), maxDataZoom, 1);
 
-const trace = (context, features, k, dx, dy) => {
+const roomy = (ring, k) => {
+  let [left, right, top, bottom] = [Infinity, -Infinity, Infinity, -Infinity];
+  for (const { x, y } of ring) {
+    if (x < left) left = x;
+    if (x > right) right = x;
+    if (y < top) top = y;
+    if (y > bottom) bottom = y;
+  }
+  return outlined((right - left) * k, (bottom - top) * k);
+};
+
+const trace = (context, features, k, dx, dy, wanted = null) => {
   context.beginPath();
   for (const { geom } of features)
     for (const ring of geom) {
       const n = ring.length;
+      if (wanted && !wanted(ring, k)) continue;
       context.moveTo(ring[0].x * k + dx, ring[0].y * k + dy);
       for (let i = 1; i < n; i++) context.lineTo(ring[i].x * k + dx, ring[i].y * k + dy);
       context.closePath();
@@ -157,9 +169,9 @@ export const AreaLayer = GridLayer.extend({
       }
     }
     if (large.length) {
-      trace(context, large, scale, dx, dy);
+      trace(context, large, scale, dx, dy, roomy);
       context.strokeStyle = colours.hairline;
-      context.lineWidth = 0.6;
+      context.lineWidth = 0.5;
       context.stroke();
     }
   },
