@@ -20,6 +20,12 @@ from builder.sources import Sources
 NATIONAL_GRID = "EPSG:27700"
 # Metres; the square root of the smallest triangle kept (Visvalingam-Whyatt).
 TOLERANCE = {"england-wales": 15.0, "scotland": 60.0, "northern-ireland": 60.0}
+# Square metres. Where small areas do not quite meet, their union has tiny holes: below a tenth of
+# a hectare they are filled, and up to ten hectares (England against Scotland, drawn apart by
+# their sources) where no other area can lie inside.
+LARGEST_HOLE = dict.fromkeys(
+    ("country-2025", "country-group-gb", "country-group-ew", "uk-2025"), 100000.0
+)
 
 Polygons = np.ndarray  # of shapely geometries
 
@@ -31,7 +37,8 @@ def build(sources: Sources, out: Path) -> None:
     outlines = dict(zip(small["code"], small.geometry, strict=True))
     for slug, parents in parents_of_small_areas(out).items():
         children = np.array([outlines[code] for code in parents["lsoa"]])
-        save(out, slug, *dissolve(children, parents["parent"].to_numpy()))
+        codes, unions = dissolve(children, parents["parent"].to_numpy())
+        save(out, slug, codes, fill_holes(unions, LARGEST_HOLE.get(slug, 1_000.0)))
 
 
 def small_area_layer(sources: Sources) -> gpd.GeoDataFrame:
@@ -117,6 +124,18 @@ def union(members: Polygons) -> shapely.Geometry:
     if joined is not None and joined.is_valid:
         return joined
     return shapely.union_all(shapely.make_valid(members))
+
+
+def fill_holes(outlines: Polygons, largest: float) -> Polygons:
+    """Outlines without their holes of less than `largest` square metres."""
+    parts, owner = shapely.get_parts(outlines, return_index=True)
+    rings, part = shapely.get_rings(parts, return_index=True)
+    outer = np.r_[True, part[1:] != part[:-1]]
+    kept = outer | (shapely.area(shapely.polygons(rings)) >= largest)
+    filled = shapely.polygons(rings[outer])
+    for i in np.unique(part[kept & ~outer]):
+        filled[i] = shapely.polygons(rings[outer][i], rings[kept & ~outer & (part == i)])
+    return shapely.multipolygons(filled, indices=owner)
 
 
 def parents_of_small_areas(out: Path) -> dict[str, pl.DataFrame]:

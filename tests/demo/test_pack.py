@@ -483,7 +483,8 @@ def test_larger_areas_are_the_sum_of_their_neighbourhoods():
         for lsoa, parent in parents(slug).items():
             sums[parent] += area[lsoa]
         for code, shape in outline_of(edition).items():
-            assert sums[code] == pytest.approx(shape.area, rel=1e-4), code
+            # Holes of up to a tenth of a hectare between neighbourhoods are filled.
+            assert sums[code] == pytest.approx(shape.area, rel=1e-4, abs=1_000), code
 
 
 def test_wards_tile_their_authority():
