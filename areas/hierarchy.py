@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 # shared out, not what a place is part of.
 ANCESTORS = """
 WITH RECURSIVE up(area_id, hops, best_fit) AS (
-    SELECT %s::bigint, 0, false
+    SELECT %s::int, 0, false
   UNION
     SELECT o.to_area_id, up.hops + 1, up.best_fit OR s.kind = 'best-fit'
     FROM up
@@ -102,3 +102,41 @@ def member_ids(edition: Edition) -> Ints:
     """Return the ids of the areas of `edition`, in the order of their ordinals. One query."""
     ids = Member.objects.filter(edition=edition).order_by("ordinal").values_list("area_id")
     return np.fromiter((pk for (pk,) in ids), dtype=np.int64)
+
+
+def bounds(area: Area, edition: Edition) -> tuple[float, float, float, float] | None:
+    """Return west, south, east, north of an area in degrees, or None without an outline."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT ST_XMin(e), ST_YMin(e), ST_XMax(e), ST_YMax(e) FROM (
+                SELECT ST_Transform(ST_Envelope(geometry), 4326) AS e FROM areas_boundary
+                WHERE area_id = %s AND edition_id = %s
+            ) box
+            """,
+            (area.pk, edition.pk),
+        )
+        found: tuple[float, float, float, float] | None = cursor.fetchone()
+    return found
+
+
+def successors(area: Area) -> list[Area]:
+    """Return the areas that an ended one became, followed on until they are current. One query."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH RECURSIVE onward(area_id) AS (
+                SELECT %s::int
+              UNION
+                SELECT c.to_area_id FROM onward
+                JOIN areas_areachange c ON c.from_area_id = onward.area_id
+                WHERE c.to_area_id IS NOT NULL AND c.kind <> 'rename'
+            )
+            SELECT a.id FROM onward JOIN areas_area a ON a.id = onward.area_id
+            WHERE a.valid_to IS NULL AND a.id <> %s ORDER BY a.name
+            """,
+            (area.pk, area.pk),
+        )
+        ids = [pk for (pk,) in cursor.fetchall()]
+    by_pk = Area.objects.select_related("area_type").in_bulk(ids)
+    return [by_pk[pk] for pk in ids]

@@ -1,5 +1,13 @@
-"""Addresses that need indicators."""
+"""Addresses of pages and of what they fetch."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from indicators.views import pages
+
+urlpatterns = [
+    path("", pages.home, name="home"),
+    path("areas/<str:code>/", pages.area_profile, name="area"),
+    path("search/", pages.search_page, name="search"),
+    path("search/suggest", pages.suggest, name="suggest"),
+    path("map/<slug:edition>/<slug:indicator>.json", pages.map_values, name="map-values"),
+]

@@ -12,3 +12,4 @@ urlpatterns = [
     path("", include("areas.urls")),
     path("", include("indicators.urls")),
 ]
+handler404 = "indicators.views.pages.not_found"

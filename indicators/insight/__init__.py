@@ -1,0 +1,1 @@
+"""The read side: one module a question, each starting from what is live."""

@@ -1,0 +1,220 @@
+"""What is known about one place: a figure for every indicator, beside the places it is part of."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+from django.db import connection
+
+from areas.hierarchy import Ancestor, ancestors
+from areas.models import Area, Edition, Member
+from indicators.insight.live import Live, Reading, arrays, live_series, readings
+from indicators.models import Indicator, Series
+from indicators.statistics.rank import Floats
+
+# Up to this many peers a strip plot draws one tick each; beyond it, bins.
+MOST_TICKS = 400
+# A county or an authority may speak for a place inside it; a whole country may not.
+MAY_STAND_IN = frozenset({"msoa", "ward", "authority", "county", "region"})
+
+
+class Benchmark(NamedTuple):
+    """A wider area to compare with. `key` is region, country or widest."""
+
+    key: str
+    area: Area
+    reading: Reading | None
+
+
+class Rank(NamedTuple):
+    """Where the area stands in `group`, counted from the lowest value; ties share a rank."""
+
+    group: Area
+    rank: int
+    tied: int
+    out_of: int
+
+
+class TrendPoint(NamedTuple):
+    """One period of the same kind; `reading` is None when the series has no row here."""
+
+    live: Live
+    reading: Reading | None
+
+
+@dataclass
+class Figure:
+    """One indicator here. `holder` is the area that the figure belongs to, here or a parent.
+
+    Without a series there is no figure at all: the indicator is not published for this place.
+    `peers` are the values of every area of the holder's edition, when few enough to draw.
+    """
+
+    indicator: Indicator
+    holder: Area | None = None
+    series: Series | None = None
+    reading: Reading | None = None
+    benchmarks: list[Benchmark] = field(default_factory=list)
+    ranks: list[Rank] = field(default_factory=list)
+    trend: list[TrendPoint] = field(default_factory=list)
+    peers: Floats | None = None
+
+
+@dataclass
+class Profile:
+    """Everything the page of a place says, before any wording."""
+
+    area: Area
+    part_of: list[Ancestor]
+    comparators: list[tuple[str, Area]]
+    figures: list[Figure]
+
+
+def profile(area: Area, *, at: datetime | None = None) -> Profile:
+    """Return the profile of `area`, from what is live now or was at `at`. Nine queries.
+
+    Every indicator that has anything live is there, ordered by theme and name. The latest period
+    is shown; others of the same kind make the trend.
+    """
+    part_of = ancestors(area)
+    chain = [area, *(a.area for a in reversed(part_of))]
+    editions = editions_of([a.pk for a in chain])
+    by_place: dict[tuple[int, int], list[Live]] = {}
+    places = {edition: a.pk for a in chain for edition in editions.get(a.pk, [])}
+    live = live_series(places)
+    for one in live:
+        if not one.breakdown:
+            by_place.setdefault((places[one.edition_id], one.indicator_id), []).append(one)
+
+    indicators = list(
+        Indicator.objects.select_related("theme", "scope__area_type").order_by(
+            "theme__order", "theme__name", "pk"
+        )
+    )
+    figures = [Figure(i) for i in indicators]
+    chosen: dict[int, list[Live]] = {}
+    wanted: set[tuple[int, int]] = set()
+    for figure in figures:
+        pk = figure.indicator.pk
+        figure.holder = next(
+            (
+                a
+                for a in chain
+                if (a.pk, pk) in by_place and (a is area or a.area_type_id in MAY_STAND_IN)
+            ),
+            None,
+        )
+        if figure.holder is None:
+            continue
+        series = by_place[(figure.holder.pk, pk)]
+        chosen[pk] = [s for s in series if s.kind == series[-1].kind]
+        wanted.update((s.series_id, figure.holder.pk) for s in chosen[pk])
+        for _, wider in comparators(figure.holder, chain, figure.indicator.scope):
+            if same := matching(by_place.get((wider.pk, pk), []), series[-1]):
+                wanted.add((same.series_id, wider.pk))
+    rows = readings(wanted)
+    shown = {
+        s.pk: s
+        for s in Series.objects.filter(pk__in=[c[-1].series_id for c in chosen.values()])
+        .select_related("period", "edition__area_type", "release__dataset", "release__licence")
+        .prefetch_related("inputs__overlap_set")
+    }
+    ranked = standings_of({(c[-1].series_id, h) for c, h in latest(figures, chosen)})
+    few = [s.pk for s in shown.values() if s.n_members <= MOST_TICKS]
+    packed = arrays(few)
+
+    for figure in figures:
+        if figure.holder is None:
+            continue
+        own = chosen[figure.indicator.pk]
+        figure.series = shown[own[-1].series_id]
+        figure.reading = rows.get((figure.series.pk, figure.holder.pk))
+        figure.trend = [TrendPoint(s, rows.get((s.series_id, figure.holder.pk))) for s in own]
+        figure.peers = packed.get(figure.series.pk)
+        by_pk = {a.pk: a for a in chain}
+        figure.ranks = [
+            Rank(by_pk[group], rank, tied, out_of)
+            for group, rank, tied, out_of in ranked.get((figure.series.pk, figure.holder.pk), [])
+            if group in by_pk
+        ]
+        figure.ranks.sort(key=lambda r: r.group.area_type.rank)
+        for key, wider in comparators(figure.holder, chain, figure.indicator.scope):
+            same = matching(by_place.get((wider.pk, figure.indicator.pk), []), own[-1])
+            reading = rows.get((same.series_id, wider.pk)) if same else None
+            figure.benchmarks.append(Benchmark(key, wider, reading))
+    return Profile(area, part_of, page_comparators(area, chain), figures)
+
+
+def latest(figures: list[Figure], chosen: dict[int, list[Live]]) -> list[tuple[list[Live], int]]:
+    """Return the periods and the holder's id of every figure that there is."""
+    return [(chosen[f.indicator.pk], f.holder.pk) for f in figures if f.holder is not None]
+
+
+def matching(candidates: list[Live], like: Live) -> Live | None:
+    """Return the series of the very same period as `like`: figures of others do not compare."""
+    return next((c for c in candidates if (c.start, c.end) == (like.start, like.end)), None)
+
+
+def comparators(holder: Area, chain: list[Area], scope: Area) -> list[tuple[str, Area]]:
+    """Return the wider areas that `holder` is compared with, never wider than `scope`.
+
+    Its region, its country, and the widest area that the indicator may be compared across when
+    that is wider than a country.
+    """
+    found: list[tuple[str, Area]] = []
+    for area in chain:
+        kind = area.area_type
+        if kind.rank >= holder.area_type.rank or kind.rank < scope.area_type.rank:
+            continue
+        if area.pk == scope.pk and kind.slug not in {"region", "country"}:
+            found.append(("widest", area))
+        elif kind.slug in {"region", "country"} and (
+            kind.rank > scope.area_type.rank or area.pk == scope.pk
+        ):
+            found.append((kind.slug, area))
+    return sorted(found, key=lambda pair: -pair[1].area_type.rank)
+
+
+def page_comparators(area: Area, chain: list[Area]) -> list[tuple[str, Area]]:
+    """Return the comparators of the whole page: region, country and the United Kingdom."""
+    uk = next((a for a in chain if a.area_type_id == "uk"), None)
+    return comparators(area, chain, uk) if uk else []
+
+
+def editions_of(area_ids: Collection[int]) -> dict[int, list[int]]:
+    """Return the ids of the editions that each area is in, the newest first. One query."""
+    found: dict[int, list[int]] = {}
+    rows = (
+        Member.objects.filter(area__in=area_ids)
+        .order_by("-edition__date")
+        .values_list("area_id", "edition_id")
+    )
+    for area_id, edition_id in rows:
+        found.setdefault(area_id, []).append(edition_id)
+    return found
+
+
+def standings_of(
+    pairs: Collection[tuple[int, int]],
+) -> dict[tuple[int, int], list[tuple[int, int, int, int]]]:
+    """Return (group area id, rank, tied, out of) for (series id, area id) pairs. One query."""
+    wanted = list(pairs)
+    found: dict[tuple[int, int], list[tuple[int, int, int, int]]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT s.series_id, s.area_id, s.group_area_id, s.rank, s.tied, s.out_of "
+            "FROM unnest(%s::int[], %s::int[]) AS w (series_id, area_id) "
+            "JOIN indicators_standing s USING (series_id, area_id)",
+            ([s for s, _ in wanted], [a for _, a in wanted]),
+        )
+        for series_id, area_id, *rest in cursor.fetchall():
+            found.setdefault((series_id, area_id), []).append(tuple(rest))
+    return found
+
+
+def edition_of(area: Area) -> Edition | None:
+    """Return the newest edition that `area` is in. One query."""
+    return area.editions.order_by("-date").first()

@@ -1,0 +1,1 @@
+"""Results → plain dicts of finished text, shared by page, map, table, export and API."""

@@ -1,0 +1,282 @@
+"""A figure line: label, value, comparison in words, strip plot, rank, trend, method, source."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from areas.models import Area
+from indicators.insight.profile import MOST_TICKS, Figure, Rank
+from indicators.models import Indicator, Release, Series
+from indicators.presenters.words import (
+    long_date,
+    number,
+    ordinal,
+    place,
+    type_name,
+    url,
+    with_prefix,
+)
+from indicators.statistics.markers import MARKERS
+
+STRIP_WIDTH, STRIP_HEIGHT = 1000, 24
+TREND_WIDTH, TREND_HEIGHT, TREND_MARGIN = 100, 24, 3
+# Beyond this a rank alone says little; the share of areas is added.
+LONG_LEAGUE = 500
+
+
+def figure_line(figure: Figure, area: Area, country: Area | None) -> dict[str, Any]:
+    """Return one figure as the dict that `_figure_line.html` shows."""
+    indicator = figure.indicator
+    line: dict[str, Any] = {
+        "id": indicator.slug,
+        "label": indicator.name,
+        "definition": indicator.definition,
+        "method": indicator.method,
+        "caveats": indicator.caveats,
+        "url": f"{url(area)}#{indicator.slug}",
+        "value": None,
+        "missing": "",
+        "period": "",
+        "inherited": None,
+        "best_fit": "",
+        "sentence": "",
+        "benchmarks": [],
+        "rank": None,
+        "ranks": [],
+        "strip": None,
+        "trend": None,
+        "source": None,
+        "selected": False,
+        "map_url": "",
+        "values_url": "",
+    }
+    series, holder = figure.series, figure.holder
+    if series is None or holder is None:
+        line["missing"] = not_published(indicator, area, country)
+        return line
+    line["period"] = series.period.label
+    line["source"] = source(series.release, series.period.label)
+    line["best_fit"] = made_from(series)
+    if holder.pk != area.pk:
+        line["inherited"] = {"name": holder.name, "type": type_name(holder), "url": url(holder)}
+    reading = figure.reading
+    if reading is None or reading.value is None:
+        reason = MARKERS[reading.marker].meaning if reading else "not available"
+        line["missing"] = f"No data: {reason}"
+        return line
+    marker = MARKERS[reading.marker]
+    line["value"] = {
+        "text": number(reading.value, indicator.decimals),
+        "prefix": indicator.prefix,
+        "unit": indicator.unit,
+        "marker": f"[{marker.letters}]" if marker.letters else "",
+        "marker_note": marker.meaning,
+    }
+    line["benchmarks"] = [
+        {
+            "key": b.key,
+            "name": b.area.name,
+            "text": number(b.reading.value, indicator.decimals),
+            "x": position(b.reading.value, series),
+        }
+        for b in figure.benchmarks
+        if b.reading and b.reading.value is not None
+    ]
+    line["sentence"] = comparison(figure)
+    line["ranks"] = [rank_words(rank, series, indicator) for rank in figure.ranks]
+    line["rank"] = line["ranks"][0] if line["ranks"] else None
+    line["strip"] = strip(figure)
+    line["trend"] = trend(figure)
+    return line
+
+
+def not_published(indicator: Indicator, area: Area, country: Area | None) -> str:
+    """Return why there is no figure at all, as far as we know it."""
+    scope = indicator.scope
+    where = country if country and scope.area_type_id in {"country", "country-group"} else None
+    if where and scope.pk != where.pk and not covers(scope, where):
+        return f"No data: not published for {place(where)}"
+    return f"No data: not published for {area.name}"
+
+
+def covers(scope: Area, country: Area) -> bool:
+    """Return whether a group of countries holds `country`, by the first letter of its code.
+
+    GSS codes begin with E, W, S or N; K03 is Great Britain and K04 England and Wales.
+    """
+    nations = {"K02": "EWSN", "K03": "EWS", "K04": "EW"}.get(scope.code[:3], scope.code[:1])
+    return country.code[:1] in nations
+
+
+def made_from(series: Series) -> str:
+    """Return how a figure was added up from smaller areas, or nothing if it was published."""
+    if series.origin == Series.Origin.PUBLISHED:
+        return ""
+    kinds = {link.overlap_set.kind for link in series.inputs.all() if link.overlap_set}
+    fit = "by best fit " if "best-fit" in kinds else ""
+    return f"added up {fit}from smaller areas"
+
+
+def source(release: Release, period: str) -> dict[str, str]:
+    """Return publisher, dataset, release, period and licence for a source line."""
+    return {
+        "publisher": release.dataset.publisher,
+        "dataset": release.dataset.name,
+        "release": release.name,
+        "published": long_date(release.publisher_date) if release.publisher_date else "",
+        "period": period,
+        "licence": release.licence.name,
+        "licence_url": release.licence.url,
+        "url": release.dataset.source_url,
+    }
+
+
+def comparison(figure: Figure) -> str:
+    """Return the gap to the country, or to the widest area where there is no country."""
+    indicator, reading = figure.indicator, figure.reading
+    known = {b.key: b for b in figure.benchmarks if b.reading and b.reading.value is not None}
+    with_whom = known.get("country") or known.get("widest") or known.get("region")
+    if not with_whom or not reading or reading.value is None:
+        return ""
+    if with_whom.reading is None or with_whom.reading.value is None:
+        return ""
+    here = round(reading.value, indicator.decimals)
+    gap = here - round(with_whom.reading.value, indicator.decimals)
+    if abs(gap) < 0.5 * 10**-indicator.decimals:
+        return f"The same as {place(with_whom.area)}"
+    amount = f"{indicator.prefix}{number(abs(gap), indicator.decimals)}"
+    if indicator.unit == "%":
+        amount += " percentage points"
+    return f"{amount} {'higher' if gap > 0 else 'lower'} than {place(with_whom.area)}"
+
+
+def rank_words(rank: Rank, series: Series, indicator: Indicator) -> dict[str, str]:
+    """Return a rank counted from the nearer end, and the group it is in."""
+    from_top = rank.out_of - (rank.rank + rank.tied - 1) + 1
+    lowest = rank.rank <= from_top
+    place_in = rank.rank if lowest else from_top
+    end = "lowest" if lowest else "highest"
+    joint = "joint " if rank.tied > 1 else ""
+    which = end if place_in == 1 else f"{ordinal(place_in)} {end}"
+    share = ""
+    if rank.out_of >= LONG_LEAGUE:
+        percent = 100 * place_in / rank.out_of
+        share = f" ({end} {'1' if percent <= 1 else number(np.ceil(percent), 0)}%)"
+    text = f"{joint}{which} of {rank.out_of:,}{share}"
+    return {
+        "text": text[0].upper() + text[1:],
+        "group": f"{series.edition.area_type.name_plural} in {place(rank.group)}",
+    }
+
+
+def position(value: float, series: Series) -> float | None:
+    """Return where a value stands on the strip, in percent of its width, held at its ends."""
+    low, high = series.plot_low, series.plot_high
+    if low is None or high is None:
+        return None
+    if high == low:
+        return 50.0
+    return round(min(100.0, max(0.0, 100 * (value - low) / (high - low))), 2)
+
+
+def strip(figure: Figure) -> dict[str, Any] | None:
+    """Return the distribution of every peer: a tick each, or bins above `MOST_TICKS` peers."""
+    series, reading, indicator = figure.series, figure.reading, figure.indicator
+    if series is None or reading is None or reading.value is None or series.n_values < 2:
+        return None
+    low, high = series.plot_low, series.plot_high
+    if low is None or high is None:
+        return None
+    if figure.peers is not None and series.n_members <= MOST_TICKS:
+        kind, path = "ticks", tick_path(figure.peers, low, high)
+    else:
+        kind, path = "bins", bin_path(series.histogram)
+    plural = series.edition.area_type.name_plural
+    scope = place(indicator.scope)
+    ends = [number(end, indicator.decimals) for end in (low, high)]
+    return {
+        "kind": kind,
+        "path": path,
+        "area_x": position(reading.value, series),
+        "low": f"{indicator.prefix}{ends[0]}",
+        "high": f"{indicator.prefix}{ends[1]}",
+        "low_clipped": series.quantiles[0] < low,
+        "high_clipped": series.quantiles[-1] > high,
+        "peers": f"{series.n_values:,} {plural} in {scope}",
+        "alt": (
+            f"{series.n_values:,} {plural} run from {with_prefix(series.quantiles[0], indicator)} "
+            f"to {with_prefix(series.quantiles[-1], indicator)}; half are below "
+            f"{with_prefix(series.quantiles[10], indicator)}. "
+            f"{figure.holder.name if figure.holder else ''} is at "
+            f"{with_prefix(reading.value, indicator)}."
+        ),
+    }
+
+
+def tick_path(peers: np.ndarray, low: float, high: float) -> str:
+    """Return one upright line a peer, as the path of a 1000 by 24 box."""
+    present = peers[~np.isnan(peers)]
+    if high == low:
+        at = np.full(1, STRIP_WIDTH // 2)
+    else:
+        at = np.clip(np.round((present - low) / (high - low) * STRIP_WIDTH), 0, STRIP_WIDTH)
+    return "".join(f"M{x} 0V{STRIP_HEIGHT}" for x in np.unique(at).astype(int))
+
+
+def bin_path(histogram: list[int]) -> str:
+    """Return one bar a bin, tallest full height, as the path of a 1000 by 24 box."""
+    top = max(histogram, default=0)
+    if not top:
+        return ""
+    width = STRIP_WIDTH / len(histogram)
+    parts = []
+    for i, count in enumerate(histogram):
+        if count:
+            # A bin that holds anything is seen, however few.
+            height = max(1.0, STRIP_HEIGHT * count / top)
+            left = round(i * width, 1)
+            parts.append(f"M{left:g} {STRIP_HEIGHT}v-{height:.3g}h{width - 1.5:.3g}v{height:.3g}z")
+    return "".join(parts)
+
+
+def trend(figure: Figure) -> dict[str, Any] | None:
+    """Return the periods of the same kind as a small line with its first and last value."""
+    indicator = figure.indicator
+    known = [
+        (point.live, point.reading.value)
+        for point in figure.trend
+        if point.reading is not None and point.reading.value is not None
+    ]
+    if len(known) < 2:
+        return None
+    days = np.array([live.end.toordinal() for live, _ in known], dtype=float)
+    values = np.array([value for _, value in known])
+    room = TREND_HEIGHT - 2 * TREND_MARGIN
+    spread = values.max() - values.min()
+    x = (days - days[0]) / (days[-1] - days[0]) * (TREND_WIDTH - 2 * TREND_MARGIN) + TREND_MARGIN
+    y = TREND_MARGIN + room * (values.max() - values) / spread if spread else values * 0 + 12
+    texts = [with_prefix(value, indicator) for value in values]
+    first, last = known[0][0].period, known[-1][0].period
+    if texts[0] == texts[-1]:
+        change = f"The same in {last} as in {first}: {texts[-1]}."
+    else:
+        way = "up" if values[-1] > values[0] else "down"
+        change = f"{way.capitalize()} from {texts[0]} in {first} to {texts[-1]} in {last}."
+    return {
+        "path": "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in zip(x, y, strict=True)),
+        "points": [
+            {"label": live.period, "text": text}
+            for (live, _), text in zip(known, texts, strict=True)
+        ],
+        "first": {"label": first, "text": texts[0]},
+        "last": {
+            "label": last,
+            "text": texts[-1],
+            "x": f"{x[-1]:.1f}",
+            "y": f"{y[-1]:.1f}",
+        },
+        "alt": f"{len(known)} periods. {change}",
+        "change": change,
+    }

@@ -1,0 +1,66 @@
+"""Numbers and places in words. Rounding happens here and nowhere after."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from areas.models import Area
+from indicators.models import Indicator
+
+MINUS = "−"
+
+
+def number(value: float, decimals: int) -> str:
+    """Return `value` rounded, with thousands separated and a true minus sign."""
+    text = f"{value:,.{decimals}f}"
+    if text.strip("-0.,") == "":
+        text = text.lstrip("-")  # Nothing is minus nought.
+    return text.replace("-", MINUS)
+
+
+def with_prefix(value: float, indicator: Indicator) -> str:
+    """Return a value as it stands alone: £31,400 or 12.5%. Longer units stay outside."""
+    unit = "%" if indicator.unit == "%" else ""
+    return f"{indicator.prefix}{number(value, indicator.decimals)}{unit}"
+
+
+def ordinal(n: int) -> str:
+    """Return 1st, 2nd, 3rd, 4th … with thousands separated."""
+    ending = "th" if n % 100 in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th")
+    return f"{n:,}{ending}"
+
+
+def long_date(day: date) -> str:
+    """Return 23 November 2026."""
+    return f"{day.day} {day:%B %Y}"
+
+
+def place(area: Area) -> str:
+    """Return the name of an area as it stands in a sentence: the North East, England."""
+    region = area.area_type_id == "region" and area.name not in {"London", "Yorkshire"}
+    return f"the {area.name}" if region or area.area_type_id == "uk" else area.name
+
+
+def type_name(area: Area) -> str:
+    """Return the type of an area, with the official name of small ones in brackets."""
+    kind = area.area_type
+    if kind.slug in {"lsoa", "msoa"}:
+        larger = kind.slug == "msoa"
+        nation = {"S": "intermediate zone" if larger else "data zone", "9": "SOA"}
+        return f"{kind.name} ({nation.get(area.code[0], 'MSOA' if larger else 'LSOA')})"
+    return kind.name
+
+
+def known_as(area: Area) -> str:
+    """Return the ward people know a numbered area by: “in West Clacton and Jaywick Sands”."""
+    return f"in {area.known_as}" if area.known_as else ""
+
+
+def url(area: Area) -> str:
+    """Return the address of an area's profile."""
+    return f"/areas/{area.code}/"
+
+
+def listed(names: list[str]) -> str:
+    """Return “a”, “a and b” or “a, b and c”."""
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)

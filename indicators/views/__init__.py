@@ -1,0 +1,1 @@
+"""Pages: parse, one domain call or few, render."""

@@ -1,0 +1,307 @@
+"""The home page, the profile of a place, search, and what is said when nothing is there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponsePermanentRedirect,
+    HttpResponseRedirect,
+    JsonResponse,
+)
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from areas.hierarchy import bounds, successors
+from areas.models import Area, Edition, Member
+from areas.search import search
+from indicators.insight.inside import Inside, Level, available, inside, levels
+from indicators.insight.live import data_version
+from indicators.insight.profile import edition_of, profile
+from indicators.models import Indicator, LiveSeries, Release
+from indicators.presenters import map as map_presenter
+from indicators.presenters import pages
+from indicators.presenters.words import long_date, url, with_prefix
+
+UK = "K02000001"
+HOME_INDICATOR = "taxpayer-income"
+EXAMPLES = (
+    ("Middlesbrough", "/areas/E06000002/"),
+    ("Glasgow City", "/areas/S12000049/"),
+    ("postcode CF10 4AT", "/search/?q=CF10+4AT"),
+)
+DOORS = (
+    {
+        "label": "Look at a place",
+        "url": "/search/",
+        "text": "Every figure for a council, a ward or a neighbourhood, and what lies inside it.",
+    },
+    {
+        "label": "Find places by a figure",
+        "url": f"/areas/{UK}/#inside",
+        "text": "Map and sort every local authority of the United Kingdom by any figure.",
+    },
+    {
+        "label": "Explore the indicators",
+        "url": f"/areas/{UK}/",
+        "text": "What each one measures, for whom it is published, and where it comes from.",
+    },
+)
+# Where the map of what lies inside begins, if the figure is known there: the smallest first.
+FINEST_FIRST = ("lsoa", "msoa", "ward", "authority", "region", "country")
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """Show what this is, the ways in, and one map of the whole country."""
+    context: dict[str, Any] = {
+        "page_title": "",
+        "description": "Granular figures about places in the United Kingdom, with their sources.",
+        "canonical": request.build_absolute_uri("/"),
+        "examples": [{"label": label, "url": address} for label, address in EXAMPLES],
+        "doors": DOORS,
+        "counts": {
+            "areas": f"{Area.objects.filter(valid_to__isnull=True).count():,}",
+            "indicators": f"{Indicator.objects.count():,}",
+        },
+        "releases": pages.latest_releases(
+            Release.objects.filter(status=Release.Status.PUBLISHED)
+            .select_related("dataset")
+            .order_by("-publisher_date", "-pk")[:5]
+        ),
+    }
+    context |= home_map()
+    return render(request, "home.html", context)
+
+
+def home_map() -> dict[str, Any]:
+    """Return the map of the UK by local authority, or nothing while its figures are not held."""
+    live = (
+        LiveSeries.objects.filter(
+            live__endswith__isnull=True,
+            indicator__slug=HOME_INDICATOR,
+            edition__area_type="authority",
+            breakdown="",
+        )
+        .order_by("-period__end", "-edition__date")
+        .first()
+    )
+    uk = Area.objects.select_related("area_type").filter(code=UK).first()
+    if live is None or uk is None:
+        return {}
+    level = next((x for x in levels(uk) if x.edition.pk == live.edition_id), None)
+    uk_edition = edition_of(uk)
+    box = bounds(uk, uk_edition) if uk_edition else None
+    if level is None or box is None:
+        return {}
+    result = inside(level, live.series_id)
+    indicator = result.series.indicator
+    known = [(v, a) for v, a in zip(result.values.tolist(), result.areas, strict=True) if v == v]
+    low, high = min(known, key=lambda k: k[0]), max(known, key=lambda k: k[0])
+    return {
+        "map": map_presenter.config(
+            edition=level.edition,
+            values_url=map_presenter.values_url(level.edition, indicator.slug, uk),
+            bounds=box,
+        ),
+        "legend": map_presenter.legend(result),
+        "map_line": {
+            "label": indicator.name,
+            "period": result.series.period.label,
+            "unit": map_presenter.unit_of(result.series),
+            "sentence": (
+                f"{indicator.name} runs from {with_prefix(low[0], indicator)} in {low[1].name} to "
+                f"{with_prefix(high[0], indicator)} in {high[1].name}"
+            ),
+        },
+        "map_rows": map_presenter.rows(result),
+        "sources": pages.attributions([result.series.release], [level.edition]),
+    }
+
+
+@require_safe
+def area_profile(request: HttpRequest, code: str) -> HttpResponse:
+    """Show everything known about a place; an ended code leads to what it became."""
+    if code != code.upper():
+        return HttpResponsePermanentRedirect(f"/areas/{code.upper()}/")
+    area = Area.objects.select_related("area_type").filter(code=code).first()
+    if area is None:
+        return unknown_code(request, code)
+    if area.valid_to and not Member.objects.filter(area=area).exists():
+        return ended_area(request, area)
+
+    result = profile(area)
+    context: dict[str, Any] = {
+        "page_title": area.name,
+        "canonical": request.build_absolute_uri(url(area)),
+        "permalink": request.build_absolute_uri(url(area)),
+        "as_at": long_date(timezone.localdate()),
+        "area": pages.area_head(area, result),
+        "breadcrumb": pages.breadcrumb(a.area for a in result.part_of),
+        "comparators": pages.comparators(result),
+        "answer": pages.answer(result),
+        "inside": None,
+    }
+    was = request.GET.get("was", "")
+    if was and (old := Area.objects.filter(code=was, valid_to__isnull=False).first()):
+        context["was"] = {"code": old.code, "name": old.name, "date": pages.ended(old, [])["date"]}
+    editions: list[Edition] = []
+    with_map: dict[str, str] = {}
+    selected, level_slug = "", ""
+    if found := levels(area):
+        shown = choose_inside(request, found)
+        if shown is not None:
+            level, section_inside, choices = shown
+            selected, level_slug = section_inside.series.indicator.slug, level.edition.slug
+            with_map = {
+                slug: map_presenter.values_url(level.edition, slug, area) for slug, _ in choices
+            }
+            context["inside"] = pages.inside_section(
+                area=area,
+                levels=found,
+                level=level,
+                inside=section_inside,
+                choices=choices,
+                map_config=area_map(area, level, selected),
+            )
+            editions.append(level.edition)
+    context["themes"] = pages.themes(result, area, selected, with_map, level_slug)
+    context["sources"] = pages.attributions(pages.profile_releases(result), editions)
+    return render(request, "profile.html", context)
+
+
+def choose_inside(
+    request: HttpRequest, found: list[Level]
+) -> tuple[Level, Inside, list[tuple[str, str]]] | None:
+    """Return the level and figure that the address asks for, or the first that has anything."""
+    by_indicator = available([level.edition.pk for level in found])
+    indicators = [
+        i for i in Indicator.objects.order_by("theme__order", "pk") if i.pk in by_indicator
+    ]
+    if not indicators:
+        return None
+    levels_with = {level.edition.slug: level for level in found}
+    asked = next((i for i in indicators if i.slug == request.GET.get("show")), None)
+    level = levels_with.get(request.GET.get("inside", ""))
+    if level is None or (asked and level.edition.pk not in by_indicator[asked.pk]):
+        wanted = by_indicator[(asked or indicators[0]).pk]
+        level = min(
+            (candidate for candidate in found if candidate.edition.pk in wanted),
+            key=lambda candidate: (
+                FINEST_FIRST.index(candidate.edition.area_type_id)
+                if candidate.edition.area_type_id in FINEST_FIRST
+                else len(FINEST_FIRST)
+            ),
+        )
+    here = [i for i in indicators if level.edition.pk in by_indicator[i.pk]]
+    indicator = asked or (here[0] if here else None)
+    if indicator is None:
+        return None
+    choices = [(i.slug, i.name) for i in here]
+    return level, inside(level, by_indicator[indicator.pk][level.edition.pk]), choices
+
+
+def area_map(area: Area, level: Level, slug: str) -> dict[str, Any] | None:
+    """Return the map of a level inside an area, or None when either has no outline."""
+    edition = edition_of(area)
+    box = bounds(area, edition) if edition else None
+    if edition is None or box is None or not level.edition.tile_hash:
+        return None
+    ordinal = Member.objects.values_list("ordinal", flat=True).get(area=area, edition=edition)
+    return map_presenter.config(
+        edition=level.edition,
+        values_url=map_presenter.values_url(level.edition, slug, area),
+        bounds=box,
+        outline=edition,
+        ordinal=ordinal,
+    )
+
+
+def ended_area(request: HttpRequest, area: Area) -> HttpResponse:
+    """Lead from an ended code to its one successor, or list several."""
+    onward = successors(area)
+    if len(onward) == 1:
+        return HttpResponseRedirect(f"{url(onward[0])}?was={area.code}")
+    head = pages.area_head(area, None) | {"ended": pages.ended(area, onward)}
+    context = {
+        "page_title": area.name,
+        "canonical": request.build_absolute_uri(url(area)),
+        "area": head,
+        "themes": [],
+        "inside": None,
+    }
+    return render(request, "profile.html", context)
+
+
+def unknown_code(request: HttpRequest, code: str) -> HttpResponse:
+    """Say that no area has this code, and offer the nearest that do."""
+    near = Area.objects.filter(code__startswith=code[:6]).order_by("code")[:5] if code else []
+    context = {
+        "page_title": f"No area has the code {code}",
+        "message": (
+            "It may be mistyped, or belong to a kind of area that is not held here. GSS codes "
+            "have a letter and eight digits, such as E06000002."
+        ),
+        "suggestions": [{"label": f"{a.name} ({a.code})", "url": url(a)} for a in near],
+        "q": code,
+    }
+    return render(request, "404.html", context, status=404)
+
+
+@require_safe
+def map_values(request: HttpRequest, edition: str, indicator: str) -> HttpResponse:
+    """Answer one indicator for the areas of an edition inside another area, for the map."""
+    etag = f'"{data_version()}"'
+    if request.headers.get("If-None-Match") == etag:
+        return HttpResponse(status=304)
+    within = Area.objects.filter(code=request.GET.get("within", "")).first()
+    if within is None:
+        raise Http404("No such area.")
+    level = next((x for x in levels(within) if x.edition.slug == edition), None)
+    series = (
+        LiveSeries.objects.filter(
+            live__endswith__isnull=True,
+            edition__slug=edition,
+            indicator__slug=indicator,
+            breakdown="",
+        )
+        .order_by("-period__end")
+        .values_list("series_id", flat=True)
+        .first()
+    )
+    if level is None or series is None:
+        raise Http404("Nothing is published there.")
+    response = JsonResponse(map_presenter.values(inside(level, series)))
+    response["ETag"] = etag
+    response["Cache-Control"] = "no-cache"
+    return response
+
+
+@require_safe
+def search_page(request: HttpRequest) -> HttpResponse:
+    """Show the places that a question finds."""
+    question = request.GET.get("q", "")
+    context = pages.search_page(question, search(question))
+    context["page_title"] = f"Places for “{question}”" if question else "Find a place"
+    return render(request, "search.html", context)
+
+
+@require_safe
+def suggest(request: HttpRequest) -> JsonResponse:
+    """Answer the first few places for the search box as the reader types."""
+    answer = search(request.GET.get("q", ""), limit=8)
+    return JsonResponse(
+        {
+            "results": [pages.search_result(found) for found in answer.found],
+            "message": answer.message,
+        }
+    )
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Say that there is no such page."""
+    return render(request, "404.html", {"page_title": "There is no such page"}, status=404)
