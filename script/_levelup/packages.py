@@ -104,8 +104,12 @@ def install(wanted: list[str]) -> None:
                 )
     if not had_redis and shutil.which("redis-server") is not None:
         # The package would start a Redis of its own at the machine's next start.
-        subprocess.run(["deb-systemd-helper", "disable", "redis-server.service"], check=False)
-        subprocess.run(["update-rc.d", "redis-server", "disable"], check=False, capture_output=True)
+        for command in (
+            ["systemctl", "disable", "redis-server"],
+            ["update-rc.d", "redis-server", "disable"],
+        ):
+            if shutil.which(command[0]):
+                subprocess.run(command, check=False, capture_output=True)
 
 
 @contextmanager

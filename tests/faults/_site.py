@@ -82,8 +82,8 @@ class Site:
         return code, time.monotonic() - began
 
     def interrupt(self) -> tuple[int, float]:
-        """Press Ctrl-C."""
-        self.script.send_signal(signal.SIGINT)
+        """Press Ctrl-C, which a terminal sends to the whole foreground group."""
+        os.killpg(self.script.pid, signal.SIGINT)
         return self.wait_until_ended()
 
 
