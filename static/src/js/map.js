@@ -202,11 +202,10 @@ export function start(panel) {
     const blob = await picture({
       layer,
       container: box,
-      title: `${document.querySelector("h1").textContent.trim()}: ${values.label}, ${values.period}`,
-      legend: (values.legend?.classes ?? []).map(({ n, label: words }) => ({
-        colour: layer.options.colours.classes[n - 1],
-        label: words,
-      })),
+      title: [document.querySelector("[data-place]")?.dataset.place, `${values.label}, ${values.period}${values.unit ? ` (${values.unit})` : ""}`]
+        .filter(Boolean)
+        .join(": "),
+      legend: values.legend,
       source: [config.attribution, location.origin + location.pathname].filter(Boolean).join(" "),
       colours: layer.options.colours,
     });

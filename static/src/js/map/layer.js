@@ -64,15 +64,31 @@ export const AreaLayer = GridLayer.extend({
     return tile;
   },
 
+  // What is in sight at once, what waits beyond the edges afterwards.
   repaint({ colours } = {}) {
     if (colours) {
       this.options.colours = colours;
       this._hatch = null;
     }
-    for (const tile of this._drawn()) {
+    const paint = (tile) => {
       this._paint(tile);
       if (colours) this._light(tile);
-    }
+    };
+    const frame = this._map.getContainer().getBoundingClientRect();
+    const waiting = this._drawn().filter((tile) => {
+      const box = tile.getBoundingClientRect();
+      const seen = box.right > frame.left && box.left < frame.right && box.bottom > frame.top && box.top < frame.bottom;
+      if (seen) paint(tile);
+      return !seen;
+    });
+    clearTimeout(this._later);
+    const next = () => {
+      const tile = waiting.pop();
+      if (!tile) return;
+      if (tile.isConnected) paint(tile);
+      this._later = setTimeout(next);
+    };
+    this._later = setTimeout(next, 50);
   },
 
   // Rings an area (or none) without repainting what lies beneath.
@@ -147,27 +163,39 @@ export const AreaLayer = GridLayer.extend({
     const dy = origin.y - tile.coords.y * 256;
     const groups = new Map([OUTSIDE, FILTERED, MISSING, 1, 2, 3, 4, 5].map((n) => [n, []]));
     const large = [];
+    const dots = [];
     for (const feature of data.get(this.options.tiles.layer) ?? []) {
       const { minX, minY, maxX, maxY } = feature.bbox;
-      if (maxX * scale + dx < -2 || minX * scale + dx > 258) continue;
-      if (maxY * scale + dy < -2 || minY * scale + dy > 258) continue;
+      const [left, top, right, bottom] = [minX * scale + dx, minY * scale + dy, maxX * scale + dx, maxY * scale + dy];
+      if (right < -2 || left > 258 || bottom < -2 || top > 258) continue;
+      if (right - left < 2 && bottom - top < 2) {
+        dots.push([style(feature.props.o), left, top, right - left, bottom - top]);
+        continue;
+      }
       groups.get(style(feature.props.o)).push(feature);
-      if (outlined((maxX - minX) * scale, (maxY - minY) * scale)) large.push(feature);
+      if (outlined(right - left, bottom - top)) large.push(feature);
     }
     this._hatch ??= hatch(context, colours, this._scale);
     const fills = { [OUTSIDE]: colours.outside, [FILTERED]: colours.filtered, [MISSING]: this._hatch };
-    for (const [n, features] of groups) {
-      if (!features.length) continue;
-      trace(context, features, scale, dx, dy);
-      context.fillStyle = fills[n] ?? colours.classes[n - 1];
-      context.fill();
-      // A stroke of the same colour closes the seams that antialiasing leaves.
-      if (n !== MISSING) {
-        context.strokeStyle = context.fillStyle;
-        context.lineWidth = 0.5;
-        context.stroke();
+    const fill = (n) => fills[n] ?? colours.classes[n - 1];
+    // Each area is a small path of its own: one path of ten thousand areas takes seconds. The
+    // second pass goes beneath the first and closes the seams that antialiasing leaves.
+    for (const order of ["source-over", "destination-over"]) {
+      context.globalCompositeOperation = order;
+      for (const [n, features] of groups) {
+        context.fillStyle = fill(n);
+        for (const feature of features) {
+          trace(context, [feature], scale, dx, dy);
+          context.fill();
+        }
       }
     }
+    // Areas smaller than two pixels are dots, beneath the others.
+    for (const [n, left, top, width, height] of dots) {
+      context.fillStyle = fill(n);
+      context.fillRect(left, top, Math.max(1, width), Math.max(1, height));
+    }
+    context.globalCompositeOperation = "source-over";
     if (large.length) {
       trace(context, large, scale, dx, dy, roomy);
       context.strokeStyle = colours.hairline;

@@ -1,5 +1,7 @@
 // The map as a picture to keep: title, map, legend and source on one canvas.
 
+import { hatch } from "./palette.js";
+
 const WIDTH = 1600;
 
 export async function picture({ layer, container, title, legend, source, colours }) {
@@ -36,10 +38,13 @@ export async function picture({ layer, container, title, legend, source, colours
   }
   context.restore();
 
-  const step = (WIDTH - 120) / legend.length;
-  legend.forEach(({ colour, label }, i) => {
-    context.fillStyle = colour;
+  const entries = (legend?.classes ?? []).map(({ n, label }) => ({ fill: colours.classes[n - 1], label }));
+  if (legend?.missing?.count) entries.push({ fill: hatch(context, colours, 2), label: legend.missing.label });
+  const step = (WIDTH - 120) / Math.max(entries.length, 1);
+  entries.forEach(({ fill, label }, i) => {
+    context.fillStyle = fill;
     context.fillRect(60 + i * step, top + mapHeight + 40, step - 8, 28);
+    context.lineWidth = 1;
     context.strokeStyle = colours.greyText;
     context.strokeRect(60 + i * step, top + mapHeight + 40, step - 8, 28);
     context.fillStyle = colours.ink;
