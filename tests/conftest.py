@@ -1,0 +1,127 @@
+"""What every test stands on: a tiny UK, loaded once, and makers of indicators and releases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+
+from areas.models import Area
+from indicators.models import Dataset, Indicator, Licence, Release, Theme
+from indicators.releases.publish import publish
+from indicators.releases.stage import stage
+from tests import tiny_uk
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    with django_db_blocker.unblock():
+        tiny_uk.build()
+
+
+@pytest.fixture
+def clock() -> Callable[[], datetime]:
+    """A clock that moves on by a minute each time it is read."""
+    ticks = 0
+
+    def now() -> datetime:
+        nonlocal ticks
+        ticks += 1
+        return NOON + timedelta(minutes=ticks)
+
+    return now
+
+
+@pytest.fixture
+def licence(db) -> Licence:
+    return Licence.objects.create(slug="open", name="Open licence", attribution="Thank us.")
+
+
+@pytest.fixture
+def dataset(licence) -> Dataset:
+    return Dataset.objects.create(
+        slug="census", name="Census", publisher="Office for Tests", licence=licence
+    )
+
+
+@pytest.fixture
+def make_indicator(db) -> Callable[..., Indicator]:
+    """Make an indicator; a share of residents, comparable across the UK, unless told otherwise."""
+
+    def make(slug: str = "share", scope: str = "K02000001", **changes: Any) -> Indicator:
+        theme, _ = Theme.objects.get_or_create(slug="people", defaults={"name": "People"})
+        fields: dict[str, Any] = {
+            "name": slug.replace("-", " ").capitalize(),
+            "short_name": slug,
+            "definition": "Some residents as a share of all.",
+            "unit": "%",
+            "decimals": 1,
+            "multiplier": 100.0,
+            "aggregation": "ratio",
+            "theme": theme,
+        }
+        return Indicator.objects.create(
+            slug=slug, scope=Area.objects.get(code=scope), **(fields | changes)
+        )
+
+    return make
+
+
+@pytest.fixture
+def make_release(dataset, clock) -> Callable[..., Release]:
+    """Make a release that has been received and no more."""
+
+    def make(slug: str = "first", **changes: Any) -> Release:
+        fields = {"dataset": dataset, "licence": dataset.licence, "received_at": clock()}
+        return Release.objects.create(slug=slug, name=f"The {slug}", **(fields | changes))
+
+    return make
+
+
+@pytest.fixture
+def put_live(make_release, clock) -> Callable[..., Release]:
+    """Stage and publish a table as a release of its own."""
+
+    def put(table: pl.DataFrame, slug: str = "first", **changes: Any) -> Release:
+        release = make_release(slug, **changes)
+        stage(release=release, table=table, at=clock())
+        publish(release=release, by=None, at=clock())
+        release.refresh_from_db()
+        return release
+
+    return put
+
+
+def shares(
+    numerators: list[float | None],
+    denominators: list[float] | None = None,
+    *,
+    codes: tuple[str, ...] = tiny_uk.NEIGHBOURHOODS,
+    indicator: str = "share",
+    edition: str = "lsoa",
+    period: str = "2021-03-21",
+    markers: list[str] | None = None,
+) -> pl.DataFrame:
+    """Return a table of percentages of a hundred residents each, unless told otherwise."""
+    denominators = denominators or [100.0] * len(numerators)
+    values = [
+        None if n is None else 100.0 * n / d for n, d in zip(numerators, denominators, strict=True)
+    ]
+    return pl.DataFrame(
+        {
+            "indicator": [indicator] * len(codes),
+            "edition": [edition] * len(codes),
+            "period": [period] * len(codes),
+            "code": list(codes),
+            "value": values,
+            "numerator": numerators,
+            "denominator": denominators,
+            "marker": markers or ["x" if n is None else "" for n in numerators],
+        },
+        schema_overrides={"value": pl.Float64, "numerator": pl.Float64, "denominator": pl.Float64},
+    )
