@@ -4,11 +4,23 @@ import { DomUtil, GridLayer } from "leaflet/dist/leaflet-src.esm.js";
 import { TileCache, ZxySource } from "protomaps-leaflet/tilecache";
 import { View } from "protomaps-leaflet/view";
 import { FILTERED, MISSING, OUTSIDE, outlined } from "./classes.js";
-import { hatch } from "./palette.js";
+import { HATCH, hatch } from "./palette.js";
 import { pick } from "./picking.js";
 
 // A data tile serves four tiles of the screen (512 by 512 pixels).
 const view = ({ url, maxDataZoom }) => new View(new TileCache(new ZxySource(url, false), 512), maxDataZoom, 1);
+
+// Paths are made once per area, in the tile's own units, and kept with it: a million calls to
+// lineTo are what a repaint would otherwise cost.
+const path = (rings) => {
+  const made = new Path2D();
+  for (const ring of rings) {
+    made.moveTo(ring[0].x, ring[0].y);
+    for (let i = 1; i < ring.length; i++) made.lineTo(ring[i].x, ring[i].y);
+    made.closePath();
+  }
+  return made;
+};
 
 const roomy = (ring, k) => {
   let [left, right, top, bottom] = [Infinity, -Infinity, Infinity, -Infinity];
@@ -19,18 +31,6 @@ const roomy = (ring, k) => {
     if (y > bottom) bottom = y;
   }
   return outlined((right - left) * k, (bottom - top) * k);
-};
-
-const trace = (context, features, k, dx, dy, wanted = null) => {
-  context.beginPath();
-  for (const { geom } of features)
-    for (const ring of geom) {
-      const n = ring.length;
-      if (wanted && !wanted(ring, k)) continue;
-      context.moveTo(ring[0].x * k + dx, ring[0].y * k + dy);
-      for (let i = 1; i < n; i++) context.lineTo(ring[i].x * k + dx, ring[i].y * k + dy);
-      context.closePath();
-    }
 };
 
 // Options: tiles, outline (or null), colours, style(ordinal) → class.
@@ -161,47 +161,45 @@ export const AreaLayer = GridLayer.extend({
     const { origin, scale, data } = tile.areas;
     const dx = origin.x - tile.coords.x * 256;
     const dy = origin.y - tile.coords.y * 256;
-    const groups = new Map([OUTSIDE, FILTERED, MISSING, 1, 2, 3, 4, 5].map((n) => [n, []]));
+    const classes = [OUTSIDE, FILTERED, MISSING, 1, 2, 3, 4, 5];
+    const groups = new Map(classes.map((n) => [n, []]));
+    const dots = new Map(classes.map((n) => [n, []]));
     const large = [];
-    const dots = [];
     for (const feature of data.get(this.options.tiles.layer) ?? []) {
       const { minX, minY, maxX, maxY } = feature.bbox;
-      const [left, top, right, bottom] = [minX * scale + dx, minY * scale + dy, maxX * scale + dx, maxY * scale + dy];
-      if (right < -2 || left > 258 || bottom < -2 || top > 258) continue;
-      if (right - left < 2 && bottom - top < 2) {
-        dots.push([style(feature.props.o), left, top, right - left, bottom - top]);
-        continue;
-      }
-      groups.get(style(feature.props.o)).push(feature);
-      if (outlined(right - left, bottom - top)) large.push(feature);
+      if (maxX * scale + dx < -2 || minX * scale + dx > 258) continue;
+      if (maxY * scale + dy < -2 || minY * scale + dy > 258) continue;
+      const [width, height] = [(maxX - minX) * scale, (maxY - minY) * scale];
+      (Math.max(width, height) < 2 ? dots : groups).get(style(feature.props.o)).push(feature);
+      if (outlined(width, height)) large.push(feature);
     }
-    this._hatch ??= hatch(context, colours, this._scale);
+    this._hatch ??= hatch(context, colours);
+    // The pattern keeps its size on the screen whatever the tile's scale.
+    this._hatch.setTransform(new DOMMatrix([1, 0, 0, 1, -dx / scale, -dy / scale]).scale(1 / (scale * HATCH)));
     const fills = { [OUTSIDE]: colours.outside, [FILTERED]: colours.filtered, [MISSING]: this._hatch };
     const fill = (n) => fills[n] ?? colours.classes[n - 1];
-    // Each area is a small path of its own: one path of ten thousand areas takes seconds. The
-    // second pass goes beneath the first and closes the seams that antialiasing leaves.
+    context.translate(dx, dy);
+    context.scale(scale, scale);
+    // Each area is filled by itself: one path of ten thousand areas takes seconds. The second
+    // pass goes beneath the first and closes the seams that antialiasing leaves.
     for (const order of ["source-over", "destination-over"]) {
       context.globalCompositeOperation = order;
       for (const [n, features] of groups) {
         context.fillStyle = fill(n);
-        for (const feature of features) {
-          trace(context, [feature], scale, dx, dy);
-          context.fill();
-        }
+        for (const feature of features) context.fill((feature.path ??= path(feature.geom)));
       }
     }
     // Areas smaller than two pixels are dots, beneath the others.
-    for (const [n, left, top, width, height] of dots) {
+    const least = 1 / scale;
+    for (const [n, features] of dots) {
       context.fillStyle = fill(n);
-      context.fillRect(left, top, Math.max(1, width), Math.max(1, height));
+      for (const { bbox: { minX, minY, maxX, maxY } } of features)
+        context.fillRect(minX, minY, Math.max(least, maxX - minX), Math.max(least, maxY - minY));
     }
     context.globalCompositeOperation = "source-over";
-    if (large.length) {
-      trace(context, large, scale, dx, dy, roomy);
-      context.strokeStyle = colours.hairline;
-      context.lineWidth = 0.5;
-      context.stroke();
-    }
+    context.strokeStyle = colours.hairline;
+    context.lineWidth = 0.5 / scale;
+    for (const feature of large) context.stroke(path(feature.geom.filter((ring) => roomy(ring, scale))));
   },
 
   _light(tile) {
@@ -210,13 +208,15 @@ export const AreaLayer = GridLayer.extend({
     const ring = (prepared, layer, ordinal, width) => {
       const features = prepared && this._indexOf(prepared.data, layer).get(ordinal);
       if (!features) return;
-      trace(context, features, prepared.scale, prepared.origin.x - tile.coords.x * 256, prepared.origin.y - tile.coords.y * 256);
-      context.strokeStyle = colours.halo;
-      context.lineWidth = width + 2;
-      context.stroke();
-      context.strokeStyle = colours.ink;
-      context.lineWidth = width;
-      context.stroke();
+      context.save();
+      context.translate(prepared.origin.x - tile.coords.x * 256, prepared.origin.y - tile.coords.y * 256);
+      context.scale(prepared.scale, prepared.scale);
+      for (const [colour, thick] of [[colours.halo, width + 2], [colours.ink, width]]) {
+        context.strokeStyle = colour;
+        context.lineWidth = thick / prepared.scale;
+        for (const feature of features) context.stroke((feature.path ??= path(feature.geom)));
+      }
+      context.restore();
     };
     if (outline) ring(tile.outline, outline.layer, outline.ordinal, 1.6);
     if (this._lit !== null) ring(tile.areas, this.options.tiles.layer, this._lit, 2.4);

@@ -16,23 +16,24 @@ export function palette(element) {
   };
 }
 
-// A pattern of slanted lines for areas without a value; `scale` is device pixels per CSS pixel.
-export function hatch(context, colours, scale) {
-  const size = 6 * scale;
+// A pattern of slanted lines for areas without a value, drawn HATCH times too large so that it
+// is sharp on any screen; whoever uses it scales it down.
+export const HATCH = 3;
+
+export function hatch(context, colours) {
+  const size = 6 * HATCH;
   const cell = document.createElement("canvas");
-  cell.width = cell.height = Math.round(size);
+  cell.width = cell.height = size;
   const c = cell.getContext("2d");
   c.fillStyle = colours.missing;
   c.fillRect(0, 0, size, size);
   c.strokeStyle = colours.hatch;
-  c.lineWidth = scale;
+  c.lineWidth = HATCH;
   for (const shift of [-size, 0, size]) {
     c.beginPath();
     c.moveTo(shift, size);
     c.lineTo(shift + size, 0);
     c.stroke();
   }
-  const pattern = context.createPattern(cell, "repeat");
-  pattern.setTransform(new DOMMatrix().scale(1 / scale));
-  return pattern;
+  return context.createPattern(cell, "repeat");
 }

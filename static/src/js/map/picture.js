@@ -39,7 +39,7 @@ export async function picture({ layer, container, title, legend, source, colours
   context.restore();
 
   const entries = (legend?.classes ?? []).map(({ n, label }) => ({ fill: colours.classes[n - 1], label }));
-  if (legend?.missing?.count) entries.push({ fill: hatch(context, colours, 2), label: legend.missing.label });
+  if (legend?.missing?.count) entries.push({ fill: hatch(context, colours), label: legend.missing.label });
   const step = (WIDTH - 120) / Math.max(entries.length, 1);
   entries.forEach(({ fill, label }, i) => {
     context.fillStyle = fill;
