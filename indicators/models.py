@@ -284,6 +284,24 @@ class PackedArray(models.Model):
     markers = models.BinaryField()
 
 
+class Coverage(models.Model):
+    """The share of its parts that a figure was added up from, where that is less than all."""
+
+    series = models.ForeignKey(Series, models.CASCADE, related_name="coverage", db_index=False)
+    area = models.ForeignKey(Area, models.CASCADE, related_name="+", db_index=False)
+    share = models.FloatField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint("area", "series", name="coverage_unique"),
+            models.CheckConstraint(
+                condition=Q(share__gt=0) & Q(share__lt=1), name="coverage_share"
+            ),
+        ]
+        indexes: ClassVar = [models.Index("series", name="coverage_series")]
+        verbose_name_plural = "coverage"
+
+
 class LiveSeries(models.Model):
     """A series that is, or was, public during `live`. At most one at a time for each key."""
 

@@ -1,6 +1,7 @@
 """Bulk loading: a frame of columns into a table by COPY."""
 
 import io
+from collections.abc import Sequence
 
 import polars as pl
 from django.db import connection
@@ -31,7 +32,9 @@ def copy_frame(table: str, frame: pl.DataFrame, *, fresh: bool = False) -> None:
             copy.write(buffer.getvalue())
 
 
-def fetch_frame(query: str, params: tuple[object, ...], schema: dict[str, type]) -> pl.DataFrame:
+def fetch_frame(
+    query: str, params: Sequence[str | list[str] | int], schema: dict[str, type]
+) -> pl.DataFrame:
     """Run `query` and return its rows as a frame with the columns and types of `schema`."""
     with connection.cursor() as cursor:
         cursor.execute(query, params)

@@ -12,7 +12,7 @@ from django.db import connection
 from areas.hierarchy import Ancestor, ancestors
 from areas.models import Area, Edition, Member
 from indicators.insight.live import Live, Reading, arrays, live_series, readings
-from indicators.models import Indicator, Series
+from indicators.models import Coverage, Indicator, Series
 from indicators.statistics.rank import Floats
 
 # Up to this many peers a strip plot draws one tick each; beyond it, bins.
@@ -51,6 +51,7 @@ class Figure:
 
     Without a series there is no figure at all: the indicator is not published for this place.
     `peers` are the values of every area of the holder's edition, when few enough to draw.
+    `coverage` is the share (0 to 1) of its parts that the figure was added up from.
     """
 
     indicator: Indicator
@@ -61,6 +62,8 @@ class Figure:
     ranks: list[Rank] = field(default_factory=list)
     trend: list[TrendPoint] = field(default_factory=list)
     peers: Floats | None = None
+    coverage: float = 1.0
+    in_scope: bool = True
 
 
 @dataclass
@@ -74,7 +77,7 @@ class Profile:
 
 
 def profile(area: Area, *, at: datetime | None = None) -> Profile:
-    """Return the profile of `area`, from what is live now or was at `at`. Nine queries.
+    """Return the profile of `area`, from what is live now or was at `at`.
 
     Every indicator that has anything live is there, ordered by theme and name. The latest period
     is shown; others of the same kind make the trend.
@@ -107,6 +110,8 @@ def profile(area: Area, *, at: datetime | None = None) -> Profile:
             ),
             None,
         )
+        scope = figure.indicator.scope_id
+        figure.in_scope = any(a.pk == scope for a in chain)
         if figure.holder is None:
             continue
         series = by_place[(figure.holder.pk, pk)]
@@ -122,6 +127,10 @@ def profile(area: Area, *, at: datetime | None = None) -> Profile:
         .select_related("period", "edition__area_type", "release__dataset", "release__licence")
         .prefetch_related("inputs__overlap_set")
     }
+    partial = {
+        (c.series_id, c.area_id): c.share
+        for c in Coverage.objects.filter(series__in=shown, area__in=[a.pk for a in chain])
+    }
     ranked = standings_of({(c[-1].series_id, h) for c, h in latest(figures, chosen)})
     few = [s.pk for s in shown.values() if s.n_members <= MOST_TICKS]
     packed = arrays(few)
@@ -134,6 +143,7 @@ def profile(area: Area, *, at: datetime | None = None) -> Profile:
         figure.reading = rows.get((figure.series.pk, figure.holder.pk))
         figure.trend = [TrendPoint(s, rows.get((s.series_id, figure.holder.pk))) for s in own]
         figure.peers = packed.get(figure.series.pk)
+        figure.coverage = partial.get((figure.series.pk, figure.holder.pk), 1.0)
         by_pk = {a.pk: a for a in chain}
         figure.ranks = [
             Rank(by_pk[group], rank, tied, out_of)

@@ -54,11 +54,11 @@ def figure_line(figure: Figure, area: Area, country: Area | None) -> dict[str, A
     }
     series, holder = figure.series, figure.holder
     if series is None or holder is None:
-        line["missing"] = not_published(indicator, area, country)
+        line["missing"] = not_published(figure, area, country)
         return line
     line["period"] = series.period.label
     line["source"] = source(series.release, series.period.label)
-    line["best_fit"] = made_from(series)
+    line["best_fit"] = made_from(figure)
     if holder.pk != area.pk:
         line["inherited"] = {"name": holder.name, "type": type_name(holder), "url": url(holder)}
     reading = figure.reading
@@ -92,31 +92,21 @@ def figure_line(figure: Figure, area: Area, country: Area | None) -> dict[str, A
     return line
 
 
-def not_published(indicator: Indicator, area: Area, country: Area | None) -> str:
+def not_published(figure: Figure, area: Area, country: Area | None) -> str:
     """Return why there is no figure at all, as far as we know it."""
-    scope = indicator.scope
-    where = country if country and scope.area_type_id in {"country", "country-group"} else None
-    if where and scope.pk != where.pk and not covers(scope, where):
-        return f"No data: not published for {place(where)}"
-    return f"No data: not published for {area.name}"
+    where = place(country) if country and not figure.in_scope else area.name
+    return f"No data: not published for {where}"
 
 
-def covers(scope: Area, country: Area) -> bool:
-    """Return whether a group of countries holds `country`, by the first letter of its code.
-
-    GSS codes begin with E, W, S or N; K03 is Great Britain and K04 England and Wales.
-    """
-    nations = {"K02": "EWSN", "K03": "EWS", "K04": "EW"}.get(scope.code[:3], scope.code[:1])
-    return country.code[:1] in nations
-
-
-def made_from(series: Series) -> str:
+def made_from(figure: Figure) -> str:
     """Return how a figure was added up from smaller areas, or nothing if it was published."""
-    if series.origin == Series.Origin.PUBLISHED:
+    series = figure.series
+    if series is None or series.origin == Series.Origin.PUBLISHED:
         return ""
     kinds = {link.overlap_set.kind for link in series.inputs.all() if link.overlap_set}
     fit = "by best fit " if "best-fit" in kinds else ""
-    return f"added up {fit}from smaller areas"
+    part = f"{number(np.floor(100 * figure.coverage), 0)}% of its " if figure.coverage < 1 else ""
+    return f"added up {fit}from {part}smaller areas"
 
 
 def source(release: Release, period: str) -> dict[str, str]:

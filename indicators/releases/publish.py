@@ -98,7 +98,11 @@ def publish(*, release: Release, by: AbstractBaseUser | None, at: datetime) -> N
     """
     with transaction.atomic():
         release = _locked(release, {Release.Status.STAGED}, "published", at)
-        parameters = {"release": release.pk, "dataset": release.dataset_id, "at": at}
+        parameters: dict[str, int | datetime] = {
+            "release": release.pk,
+            "dataset": release.dataset_id,
+            "at": at,
+        }
         try:
             with transaction.atomic(), connection.cursor() as cursor:
                 cursor.execute(CLOSE_REPLACED, parameters)
@@ -125,7 +129,7 @@ def withdraw(*, release: Release, by: AbstractBaseUser | None, at: datetime) -> 
     with transaction.atomic():
         public = {Release.Status.PUBLISHED, Release.Status.SUPERSEDED}
         release = _locked(release, public, "withdrawn", at)
-        parameters = {"release": release.pk, "at": at}
+        parameters: dict[str, int | datetime] = {"release": release.pk, "at": at}
         with connection.cursor() as cursor:
             cursor.execute(CLOSE_OWN, parameters)
         release.status = Release.Status.WITHDRAWN

@@ -62,7 +62,10 @@ class StagingError(ValueError):
 
 @dataclass
 class Columns:
-    """One series by ordinal: shape (n,) each; NaN where unknown; `row` where a row exists."""
+    """One series by ordinal: shape (n,) each; NaN where unknown; `row` where a row exists.
+
+    `expected` and `present` count the finest areas that a figure stands for and is made from.
+    """
 
     value: Floats
     lower: Floats
@@ -71,6 +74,8 @@ class Columns:
     denominator: Floats
     marker: NDArray[np.int8]
     row: NDArray[np.bool_]
+    expected: Floats
+    present: Floats
 
 
 @dataclass
@@ -175,7 +180,7 @@ def stage(
     every = published + derived
     rows = sum(int(s.columns.row.sum()) for s in every)
     bucket = open_bucket(rows=rows, n_series=len(every), release=release)
-    write_series(every, release, bucket)
+    write_series(every, release, bucket, geography)
     write_rows(every, bucket, geography, tell)
     bucket.attach()
     release.status = Release.Status.STAGED
@@ -319,7 +324,9 @@ def read_series(
             breakdown=breakdown,
             edition=edition,
             period=periods[text],
-            columns=Columns(**arrays, marker=marker, row=row),
+            columns=Columns(
+                **arrays, marker=marker, row=row, expected=np.ones(n), present=np.ones(n)
+            ),
         )
 
 
@@ -363,6 +370,8 @@ def add_up(below: Staged, step: OverlapSet, target: Edition, geography: Geograph
             numerator=columns.numerator,
             denominator=columns.denominator,
             marker=np.array(LETTERS)[columns.marker],
+            expected=columns.expected,
+            present=columns.present,
             member=link.member,
             parent=link.parent,
             weight=link.weight,
@@ -384,8 +393,10 @@ def add_up(below: Staged, step: OverlapSet, target: Edition, geography: Geograph
             upper=nothing,
             numerator=whole.numerator,
             denominator=whole.denominator,
-            marker=np.where(whole.marker == "x", POSITION["x"], 0).astype(np.int8),
-            row=whole.coverage > 0,
+            marker=np.where(np.isnan(whole.value), POSITION["x"], 0).astype(np.int8),
+            row=whole.present > 0,
+            expected=whole.expected,
+            present=whole.present,
         ),
         origin=Series.Origin.AGGREGATE,
         source=below,
@@ -393,7 +404,9 @@ def add_up(below: Staged, step: OverlapSet, target: Edition, geography: Geograph
     )
 
 
-def write_series(every: list[Staged], release: Release, bucket: OpenBucket) -> None:
+def write_series(
+    every: list[Staged], release: Release, bucket: OpenBucket, geography: Geography
+) -> None:
     """Insert the series with their summaries, what they were made from, and their arrays."""
     for pk, s in zip(bucket.give_ids(len(every)), every, strict=True):
         shape = summarise(s.columns.value, s.indicator.decimals)
@@ -422,6 +435,9 @@ def write_series(every: list[Staged], release: Release, bucket: OpenBucket) -> N
         for s in every
         if s.source
     )
+    partial = [coverage_frame(s, geography) for s in every if s.source]
+    if partial:
+        copy_frame("indicators_coverage", pl.concat(partial))
     copy_frame(
         "indicators_packedarray",
         pl.DataFrame(
@@ -432,6 +448,19 @@ def write_series(every: list[Staged], release: Release, bucket: OpenBucket) -> N
             },
             schema={"series_id": pl.Int64, "values": pl.Binary, "markers": pl.Binary},
         ),
+    )
+
+
+def coverage_frame(s: Staged, geography: Geography) -> pl.DataFrame:
+    """Return the areas of a derived series whose figure leaves some of their parts out."""
+    columns = s.columns
+    partial = ~np.isnan(columns.value) & (columns.present < columns.expected)
+    return pl.DataFrame(
+        {
+            "series_id": np.full(int(partial.sum()), s.record.pk, dtype=np.int32),
+            "area_id": geography.ids(s.edition)[partial],
+            "share": columns.present[partial] / columns.expected[partial],
+        }
     )
 
 

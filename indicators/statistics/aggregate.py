@@ -10,7 +10,6 @@ from indicators.statistics.rank import Floats, Ints
 MINIMUM_COVERAGE = 0.9
 SUPPRESSED = "c"
 NOT_APPLICABLE = "z"
-NOT_AVAILABLE = "x"
 
 
 class CannotAggregate(ValueError):
@@ -18,16 +17,24 @@ class CannotAggregate(ValueError):
 
 
 class RolledUp(NamedTuple):
-    """One entry a larger area. `coverage` is the share (0 to 1) of its members with a value.
+    """One entry a larger area; NaN where the whole is unknown.
 
-    `marker` is `x` (not available) where `value` is NaN, otherwise empty.
+    `expected` counts the finest areas that belong to it and `present` those whose figures are
+    in `value`, so that coverage holds through several steps.
     """
 
     value: Floats
     numerator: Floats
     denominator: Floats
-    coverage: Floats
-    marker: NDArray[np.str_]
+    expected: Floats
+    present: Floats
+
+    @property
+    def coverage(self) -> Floats:
+        """The share (0 to 1) of the finest areas that are in the figure; 0 where there are none."""
+        return np.divide(
+            self.present, self.expected, out=np.zeros_like(self.present), where=self.expected > 0
+        )
 
 
 def roll_up(
@@ -38,6 +45,8 @@ def roll_up(
     numerator: Floats,
     denominator: Floats,
     marker: NDArray[np.str_],
+    expected: Floats,
+    present: Floats,
     member: Ints,
     parent: Ints,
     weight: Floats,
@@ -45,14 +54,15 @@ def roll_up(
 ) -> RolledUp:
     """Add areas up to `n_parents` larger ones.
 
-    `value`, `numerator`, `denominator`, `marker`: shape (n,), NaN where unknown. `member`,
+    `value`, `numerator`, `denominator`, `marker`: shape (n,), NaN where unknown. `expected`
+    and `present`: shape (n,), as in RolledUp; 1 and 1 for a published figure. `member`,
     `parent`, `weight`: shape (m,), one entry a link: the share `weight` of area `member`
     belongs to `parent`.
 
     Rules (domain reference 6.5): `sum` adds values; `ratio` is multiplier × Σ numerator /
     Σ denominator; `weighted-mean` is Σ value × denominator / Σ denominator. A member that is
     not applicable (`z`) is left out; one suppressed member makes the whole unknown, since a
-    total would disclose it; below 90% of members (by weight of links) the whole is refused.
+    total would disclose it; below 90% of the finest areas the whole is refused.
 
     Raises CannotAggregate for rule `none`.
     """
@@ -70,30 +80,27 @@ def roll_up(
     suppressed = marker[member] == SUPPRESSED
 
     def total(of: Floats, where: NDArray[np.bool_]) -> Floats:
-        return np.bincount(
-            parent[where], weights=of[member[where]] * weight[where], minlength=n_parents
-        )
+        weights = of[member[where]] * weight[where]
+        return np.bincount(parent[where], weights=weights, minlength=n_parents).astype(np.float64)
 
-    ones = np.ones(len(value))
-    expected, present = total(ones, counts), total(ones, known)
+    whole_expected, whole_present = total(expected, counts), total(present, known)
     sum_top, sum_bottom = total(top, known), total(bottom, known)
     any_suppressed = np.bincount(parent[suppressed], minlength=n_parents) > 0
-    with np.errstate(divide="ignore", invalid="ignore"):
-        coverage = np.where(expected > 0, present / expected, 0.0)
-        if rule == "sum":
-            result = sum_top.copy()
-        else:
-            scale = multiplier if rule == "ratio" else 1.0
-            result = np.where(sum_bottom > 0, scale * sum_top / sum_bottom, np.nan)
-    refused = any_suppressed | (coverage < MINIMUM_COVERAGE)
+    if rule == "sum":
+        result = sum_top.copy()
+    else:
+        scale = multiplier if rule == "ratio" else 1.0
+        result = np.full(n_parents, np.nan)
+        np.divide(scale * sum_top, sum_bottom, out=result, where=sum_bottom > 0)
     nothing = np.full(n_parents, np.nan)
-    result[refused] = np.nan
-    unknown = np.isnan(result)
-    parts = rule != "sum"
-    return RolledUp(
+    whole = RolledUp(
         value=result,
-        numerator=np.where(unknown, np.nan, sum_top) if parts else nothing,
-        denominator=np.where(unknown, np.nan, sum_bottom) if parts else nothing,
-        coverage=coverage,
-        marker=np.where(unknown, NOT_AVAILABLE, ""),
+        numerator=nothing if rule == "sum" else sum_top,
+        denominator=nothing if rule == "sum" else sum_bottom,
+        expected=whole_expected,
+        present=whole_present,
     )
+    refused = any_suppressed | (whole.coverage < MINIMUM_COVERAGE) | np.isnan(result)
+    for column in (whole.value, whole.numerator, whole.denominator):
+        column[refused] = np.nan
+    return whole

@@ -227,7 +227,7 @@ def ended_area(request: HttpRequest, area: Area) -> HttpResponse:
     if len(onward) == 1:
         return HttpResponseRedirect(f"{url(onward[0])}?was={area.code}")
     head = pages.area_head(area, None) | {"ended": pages.ended(area, onward)}
-    context = {
+    context: dict[str, Any] = {
         "page_title": area.name,
         "canonical": request.build_absolute_uri(url(area)),
         "area": head,
