@@ -68,7 +68,7 @@ export function start(panel) {
 
   // Rings an area, says what it is, and keeps the table in step. `point` puts the tip at the
   // pointer, otherwise it stands over the middle of the area.
-  function choose(ordinal, { point = null, pan = false, say = false } = {}) {
+  function choose(ordinal, { point = null, pan = false, say = false, finger = false } = {}) {
     if (ordinal !== null && !at.has(ordinal)) ordinal = null;
     if (ordinal !== current) {
       current = ordinal;
@@ -96,6 +96,7 @@ export function start(panel) {
     tip.querySelector("[data-tip-name]").textContent = about.name;
     tip.querySelector("[data-tip-text]").textContent =
       about.text || `no data${about.missing ? `: ${about.missing}` : ""}`;
+    tip.querySelector("[data-tip-hint]").hidden = !finger;
     tip.hidden = false;
     const size = map.getSize();
     const left = Math.max(4, Math.min(size.x - tip.offsetWidth - 4, spot.x - tip.offsetWidth / 2));
@@ -103,6 +104,20 @@ export function start(panel) {
     tip.style.transform = `translate(${Math.round(left)}px, ${Math.round(above > 4 ? above : spot.y + 22)}px)`;
   }
   const within = ({ x, y }) => x > 0 && y > 0 && x < map.getSize().x && y < map.getSize().y;
+
+  // What went wrong, by what it concerns; an empty sentence takes it back.
+  const problems = { outlines: "", figures: "" };
+  function problem(of, words) {
+    problems[of] = words;
+    find("problem").textContent = Object.values(problems).join(" ").trim();
+    find("problem").hidden = !find("problem").textContent;
+  }
+  // Nothing in sight at the start is a fault; later it is the sea.
+  let arrived = false;
+  layer.on("load", () => {
+    arrived ||= !layer.empty;
+    problem("outlines", arrived ? "" : "The outlines for the map did not arrive. The legend and the table hold the same figures.");
+  });
 
   async function load(url) {
     asked = url;
@@ -117,12 +132,11 @@ export function start(panel) {
       if (values.legend) legend.set(values.legend);
       layer.repaint();
       table.fill(values);
-      find("problem").hidden = true;
+      problem("figures", "");
       return values;
     } catch (error) {
       if (asked !== url) return null;
-      find("problem").textContent = `The figures for the map did not arrive (${error.message}). The table has those the page came with.`;
-      find("problem").hidden = false;
+      problem("figures", `The figures for the map did not arrive (${error.message}). The table has those the page came with.`);
       return null;
     } finally {
       if (asked === url) panel.removeAttribute("aria-busy");
@@ -156,11 +170,15 @@ export function start(panel) {
   };
   map.on("mousemove", pointed);
   map.on("mouseout zoomstart movestart", () => choose(null));
+  // A finger first asks what an area is; a second tap on it opens its page.
+  let tapped = null;
   map.on("click", (event) => {
     const ordinal = layer.at(event.latlng);
-    // A finger first asks what an area is; a second tap on it opens its page.
-    if (coarse && ordinal !== current) choose(ordinal, { point: event.containerPoint, say: true });
-    else open(ordinal);
+    const { pointerType } = event.originalEvent;
+    const finger = pointerType ? pointerType === "touch" : coarse;
+    if (!finger || (ordinal !== null && ordinal === tapped)) return open(ordinal);
+    tapped = ordinal;
+    choose(ordinal, { point: event.containerPoint, say: true, finger });
   });
   box.addEventListener("keydown", (event) => {
     if (event.target !== box || event.metaKey || event.ctrlKey || event.altKey) return;

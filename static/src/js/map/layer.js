@@ -110,6 +110,12 @@ export const AreaLayer = GridLayer.extend({
     return pick((point.x - origin.x) / scale, (point.y - origin.y) / scale, features)?.props.o ?? null;
   },
 
+  // Whether there is no outline at all in what is in sight.
+  get empty() {
+    const tiles = this._drawn();
+    return tiles.length > 0 && tiles.every((tile) => !tile.areas?.data.get(this.options.tiles.layer)?.length);
+  },
+
   // Middles of the areas in sight, in pixels of the present zoom: Map(ordinal → { x, y }).
   centres(wanted) {
     const boxes = new Map();
