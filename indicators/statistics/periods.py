@@ -25,13 +25,17 @@ def parse_period(text: str) -> ParsedPeriod:
 
     Raises ValueError with a sentence for any other form.
     """
+    refusal = ValueError(
+        f"“{text}” is not a period: write a date such as 2011-03-27, or a start and a length "
+        "such as 2017-07-01/P1M or 2022-04-01/P1Y."
+    )
     found = FORM.match(text)
-    if not found:
-        raise ValueError(
-            f"“{text}” is not a period: write a date such as 2011-03-27, or a start and a "
-            "length such as 2017-07-01/P1M or 2022-04-01/P1Y."
-        )
-    start = date.fromisoformat(found[1])
+    try:
+        start = date.fromisoformat(found[1]) if found else None
+    except ValueError:
+        start = None
+    if not found or start is None or (found[2] and start.day > 28):
+        raise refusal
     if not found[2]:
         return ParsedPeriod(
             start, start, "point", f"{start.day} {MONTHS[start.month - 1]} {start.year}"
