@@ -22,7 +22,7 @@ def main() -> None:
         done = "Ready: " in site.said.read_text()
         sites.expect(
             code in {0, 130} and seconds < 15,
-            f"Ctrl-C after {moment} s ({'ready' if done else 'starting'}) ends it in {seconds:.1f} s",
+            f"Ctrl-C after {moment} s ({'ready' if done else 'starting'}) ends it, {seconds:.1f} s",
         )
         sites.expect_nothing_left(below)
         sites.expect_recovery()
