@@ -115,8 +115,9 @@ export function start(panel) {
   // Nothing in sight at the start is a fault; later it is the sea.
   let arrived = false;
   layer.on("load", () => {
-    arrived ||= !layer.empty;
-    problem("outlines", arrived ? "" : "The outlines for the map did not arrive. The legend and the table hold the same figures.");
+    const { drawn, filled } = layer.tally();
+    arrived ||= filled > 0;
+    problem("outlines", arrived || drawn === 0 ? "" : "The outlines for the map did not arrive. The legend and the table hold the same figures.");
   });
 
   async function load(url) {

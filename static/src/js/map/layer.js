@@ -110,10 +110,13 @@ export const AreaLayer = GridLayer.extend({
     return pick((point.x - origin.x) / scale, (point.y - origin.y) / scale, features)?.props.o ?? null;
   },
 
-  // Whether there is no outline at all in what is in sight.
-  get empty() {
+  // How many tiles are drawn, and how many of them have an outline.
+  tally() {
     const tiles = this._drawn();
-    return tiles.length > 0 && tiles.every((tile) => !tile.areas?.data.get(this.options.tiles.layer)?.length);
+    return {
+      drawn: tiles.length,
+      filled: tiles.filter((tile) => tile.areas?.data.get(this.options.tiles.layer)?.length).length,
+    };
   },
 
   // Middles of the areas in sight, in pixels of the present zoom: Map(ordinal → { x, y }).
