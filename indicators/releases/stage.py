@@ -382,6 +382,7 @@ def add_up(below: Staged, step: OverlapSet, target: Edition, geography: Geograph
     if np.isnan(whole.value).all():
         return None
     nothing = np.full(len(whole.value), np.nan)
+    row = whole.present > 0
     return Staged(
         indicator=below.indicator,
         breakdown=below.breakdown,
@@ -393,8 +394,8 @@ def add_up(below: Staged, step: OverlapSet, target: Edition, geography: Geograph
             upper=nothing,
             numerator=whole.numerator,
             denominator=whole.denominator,
-            marker=np.where(np.isnan(whole.value), POSITION["x"], 0).astype(np.int8),
-            row=whole.present > 0,
+            marker=np.where(row & np.isnan(whole.value), POSITION["x"], 0).astype(np.int8),
+            row=row,
             expected=whole.expected,
             present=whole.present,
         ),

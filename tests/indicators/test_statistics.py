@@ -19,9 +19,7 @@ maybe_missing = st.one_of(st.just(math.nan), st.integers(-20, 20).map(float))
 
 def slow_standing(values, groups, i):
     """Count, one by one, the areas of the same group that are lower, level, and there at all."""
-    peers = [
-        v for v, g in zip(values, groups, strict=True) if g == groups[i] and not math.isnan(v)
-    ]
+    peers = [v for v, g in zip(values, groups, strict=True) if g == groups[i] and not math.isnan(v)]
     if groups[i] < 0 or math.isnan(values[i]):
         return (0, 0, 0)
     lower = sum(v < values[i] for v in peers)
@@ -152,7 +150,13 @@ def test_adding_up_agrees_with_exact_fractions(rows, rule, data):
     denominator = [r["denominator"] for r in rows]
     value = numerator if rule == "sum" else [100 * a / b for a, b in zip(numerator, denominator)]  # noqa: B905
     whole = added(
-        rule, value, numerator, denominator, [r["marker"] for r in rows], *zip(*links, strict=True), 3
+        rule,
+        value,
+        numerator,
+        denominator,
+        [r["marker"] for r in rows],
+        *zip(*links, strict=True),
+        3,
     )
     for p in range(3):
         slow = slow_whole(rule, rows, links, p)
