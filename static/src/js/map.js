@@ -237,6 +237,14 @@ export function start(panel) {
 
   for (const query of ["(prefers-color-scheme: dark)", "(forced-colors: active)", "print"])
     matchMedia(query).addEventListener("change", () => layer.repaint({ colours: palette(panel) }));
+  // On paper the map keeps the size it was drawn for; there is no time to draw another.
+  addEventListener("beforeprint", () => {
+    box.style.width = `${box.clientWidth}px`;
+    box.style.height = `${box.clientHeight}px`;
+  });
+  addEventListener("afterprint", () => {
+    box.style.width = box.style.height = "";
+  });
   let width = box.clientWidth;
   new ResizeObserver(() => {
     if (box.clientWidth === width) return map.invalidateSize({ animate: false, pan: false });
