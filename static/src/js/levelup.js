@@ -1,4 +1,5 @@
 // Every page: the search box. Pages with a map: start it when it comes near.
+import { shown } from "./address.js";
 import { startSearch } from "./search.js";
 
 document.documentElement.classList.add("has-script");
@@ -27,12 +28,21 @@ if (panel) {
     if (scroll && !wide.matches) document.getElementById("inside").scrollIntoView();
   };
 
-  for (const line of document.querySelectorAll("[data-values]")) {
-    line.querySelector("[data-show]")?.addEventListener("click", (event) => {
+  const showsOnClick = (link, line, done = () => {}) =>
+    link?.addEventListener("click", (event) => {
       if (event.metaKey || event.ctrlKey || event.shiftKey) return;
       event.preventDefault();
       show(line, { scroll: true });
+      done();
     });
+
+  // The list of other figures beside the map does the same as the figures' own links.
+  for (const link of document.querySelectorAll("[data-choices] a")) {
+    const line = document.getElementById(shown(link.href));
+    if (line?.dataset.values) showsOnClick(link, line, () => link.closest("details").removeAttribute("open"));
+  }
+  for (const line of document.querySelectorAll("[data-values]")) {
+    showsOnClick(line.querySelector("[data-show]"), line);
     // Beside the map, a figure reached with the keyboard shows itself on it.
     let timer = 0;
     line.addEventListener("focusin", (event) => {

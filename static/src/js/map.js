@@ -1,6 +1,6 @@
 // The map of a page: tiles, values, legend, table and address kept in step.
 import { Map as LeafletMap, control, tileLayer } from "leaflet/dist/leaflet-src.esm.js";
-import { areaUrl, withShown } from "./address.js";
+import { areaUrl, shown, withShown } from "./address.js";
 import { AreaLayer } from "./map/layer.js";
 import { Legend } from "./map/legend.js";
 import { MISSING, positions, sentence, styleOf } from "./map/classes.js";
@@ -157,6 +157,11 @@ export function start(panel) {
       line.classList.toggle("is-shown", on);
       line.querySelector("[data-show]")?.setAttribute("aria-current", String(on));
     }
+    for (const link of document.querySelectorAll("[data-choices] a"))
+      if (shown(link.href) === id) link.setAttribute("aria-current", "true");
+      else link.removeAttribute("aria-current");
+    // Another size of area keeps the figure.
+    for (const link of document.querySelectorAll("[data-levels] a")) link.href = withShown(link.href, id);
     history.replaceState(history.state, "", withShown(location.href, id));
     readout.textContent = `The map now shows ${fresh.label}, ${fresh.period}.`;
   }
