@@ -263,6 +263,6 @@ def main(arguments: list[str]) -> int:
             manage(running, "migrate", "--noinput", "--skip-checks", "--verbosity", "0")
         collect_static(running)
         if not options.no_demo:
-            manage(running, "load_demo")
+            manage(running, "load_demo", "--skip-checks")
         say(f"Starting web, worker and beat after {time.monotonic() - started:.1f} s")
         return serve(running, options.host, options.port)
