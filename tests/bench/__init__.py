@@ -1,0 +1,1 @@
+"""Benchmarks: run by hand through script/bench, never by pytest."""
