@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from typing import NamedTuple
 
 import numpy as np
 from django.db import connection
+from django.db.models import F, Func, TextField
+from django.db.models.expressions import RawSQL
 from numpy.typing import NDArray
 
 from areas.models import Area, Edition, Member, OverlapSet
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+BOX = re.compile(r"-?[0-9.]+(?:e-?[0-9]+)?")  # Each number of BOX(west south,east north).
 
 # An area follows every exact and best-fit set upwards. Apportioned sets say how numbers are
 # shared out, not what a place is part of.
 ANCESTORS = """
-WITH RECURSIVE up(area_id, hops, best_fit) AS (
-    SELECT %s::int, 0, false
+WITH RECURSIVE up(area_id) AS (
+    SELECT %s::int
   UNION
-    SELECT o.to_area_id, up.hops + 1, up.best_fit OR s.kind = 'best-fit'
-    FROM up
+    SELECT o.to_area_id FROM up
     JOIN areas_areaoverlap o ON o.from_area_id = up.area_id
     JOIN areas_overlapset s ON s.id = o.overlap_set_id AND s.kind <> 'apportioned'
 )
-SELECT area_id, min(hops), bool_and(best_fit) FROM up WHERE hops > 0 GROUP BY area_id
+SELECT area_id FROM up WHERE area_id <> %s
 """
 
 
@@ -40,22 +43,20 @@ class Links(NamedTuple):
     weight: Floats
 
 
-class Ancestor(NamedTuple):
-    """An area that holds another; `best_fit` when only a best-fit set says so."""
+class Outline(NamedTuple):
+    """Where an area lies: in an edition, at an ordinal, within west, south, east, north degrees."""
 
-    area: Area
-    best_fit: bool
+    edition: Edition
+    ordinal: int
+    bounds: tuple[float, float, float, float]
 
 
-def ancestors(area: Area) -> list[Ancestor]:
-    """Return every area that `area` is part of, the widest first. Two queries."""
-    with connection.cursor() as cursor:
-        cursor.execute(ANCESTORS, (area.pk,))
-        found = {pk: best_fit for pk, _, best_fit in cursor.fetchall()}
-    areas = Area.objects.filter(pk__in=found).select_related("area_type")
-    return sorted(
-        (Ancestor(a, found[a.pk]) for a in areas),
-        key=lambda a: (a.area.area_type.rank, a.area.code),
+def ancestors(area: Area) -> list[Area]:
+    """Return every area that `area` is part of, the widest first. One query."""
+    return list(
+        Area.objects.filter(pk__in=RawSQL(ANCESTORS, (area.pk, area.pk)))  # noqa: S611
+        .select_related("area_type")
+        .order_by("area_type__rank", "code")
     )
 
 
@@ -104,20 +105,25 @@ def member_ids(edition: Edition) -> Ints:
     return np.fromiter((pk for (pk,) in ids), dtype=np.int64)
 
 
-def bounds(area: Area, edition: Edition) -> tuple[float, float, float, float] | None:
-    """Return west, south, east, north of an area in degrees, or None without an outline."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT ST_XMin(e), ST_YMin(e), ST_XMax(e), ST_YMax(e) FROM (
-                SELECT ST_Transform(ST_Envelope(geometry), 4326) AS e FROM areas_boundary
-                WHERE area_id = %s AND edition_id = %s
-            ) box
-            """,
-            (area.pk, edition.pk),
+def outline(area: Area) -> Outline | None:
+    """Return the newest outline of an area, or None where it has none. One query."""
+    member = (
+        Member.objects.filter(area=area, edition__boundary__area=area)
+        .annotate(
+            extent=Func(
+                F("edition__boundary__geometry"),
+                template="box2d(ST_Transform(ST_Envelope(%(expressions)s), 4326))::text",
+                output_field=TextField(),
+            )
         )
-        found: tuple[float, float, float, float] | None = cursor.fetchone()
-    return found
+        .select_related("edition__area_type")
+        .order_by("-edition__date")
+        .first()
+    )
+    if member is None:
+        return None
+    west, south, east, north = map(float, BOX.findall(member.extent))
+    return Outline(member.edition, member.ordinal, (west, south, east, north))
 
 
 def successors(area: Area) -> list[Area]:

@@ -44,6 +44,17 @@ class Area(models.Model):
     area_type = models.ForeignKey(AreaType, models.PROTECT)
     valid_from = models.DateField()
     valid_to = models.DateField(null=True, blank=True)
+    # Names as search compares them: without capitals, accents and punctuation (migration 0001).
+    folded = models.GeneratedField(
+        expression=Func("name", function="levelup_fold"),
+        output_field=models.TextField(),
+        db_persist=True,
+    )
+    folded_cy = models.GeneratedField(
+        expression=Func("name_cy", function="levelup_fold"),
+        output_field=models.TextField(),
+        db_persist=True,
+    )
 
     class Meta:
         constraints: ClassVar = [
@@ -57,18 +68,14 @@ class Area(models.Model):
             ),
         ]
         indexes: ClassVar = [
+            # LIKE 'E05%' needs the pattern class: the unique index is in the database's collation.
+            models.Index(OpClass("code", "varchar_pattern_ops"), name="area_code_prefix"),
+            models.Index(OpClass("folded", "text_pattern_ops"), name="area_name_prefix"),
+            GinIndex(OpClass("folded", "gin_trgm_ops"), name="area_name_words"),
             models.Index(
-                OpClass(Func("name", function="levelup_fold"), name="text_pattern_ops"),
-                name="area_name_prefix",
-            ),
-            GinIndex(
-                OpClass(Func("name", function="levelup_fold"), name="gin_trgm_ops"),
-                name="area_name_words",
-            ),
-            models.Index(
-                OpClass(Func("name_cy", function="levelup_fold"), name="text_pattern_ops"),
+                OpClass("folded_cy", "text_pattern_ops"),
                 name="area_name_cy_prefix",
-                condition=~Q(name_cy=""),
+                condition=~Q(folded_cy=""),
             ),
         ]
 
@@ -100,8 +107,9 @@ class Edition(models.Model):
 class Member(models.Model):
     """An area in an edition. `ordinal` (0, 1, 2 …) is its position in every packed array."""
 
-    edition = models.ForeignKey(Edition, models.CASCADE)
-    area = models.ForeignKey(Area, models.CASCADE)
+    # No index of their own on either: both constraints serve.
+    edition = models.ForeignKey(Edition, models.CASCADE, db_index=False)
+    area = models.ForeignKey(Area, models.CASCADE, db_index=False)
     ordinal = models.PositiveIntegerField()
 
     class Meta:
@@ -115,7 +123,7 @@ class Boundary(models.Model):
     """The outline of an area in an edition, on the British National Grid (metres)."""
 
     edition = models.ForeignKey(Edition, models.CASCADE)
-    area = models.ForeignKey(Area, models.CASCADE)
+    area = models.ForeignKey(Area, models.CASCADE, db_index=False)
     geometry = models.MultiPolygonField(srid=BRITISH_NATIONAL_GRID)
 
     class Meta:
@@ -165,8 +173,8 @@ class AreaOverlap(models.Model):
     """
 
     overlap_set = models.ForeignKey(OverlapSet, models.CASCADE, related_name="overlaps")
-    from_area = models.ForeignKey(Area, models.CASCADE, related_name="overlaps_up")
-    to_area = models.ForeignKey(Area, models.CASCADE, related_name="overlaps_down")
+    from_area = models.ForeignKey(Area, models.CASCADE, related_name="overlaps_up", db_index=False)
+    to_area = models.ForeignKey(Area, models.CASCADE, related_name="overlaps_down", db_index=False)
     weight = models.FloatField(db_default=1.0)
 
     class Meta:

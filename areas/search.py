@@ -18,19 +18,18 @@ LONGEST = 120
 # Whole name first, then names that begin so, then names with a word that begins so; wide areas
 # before the small ones inside them.
 BY_NAME = """
-WITH wanted AS (SELECT levelup_fold(%(q)s) AS q), matches AS (
-    SELECT a.id, 1 AS how FROM areas_area a, wanted
-    WHERE levelup_fold(a.name) LIKE %(begins)s
-       OR (a.name_cy <> '' AND levelup_fold(a.name_cy) LIKE %(begins)s)
+WITH matches AS (
+    SELECT id, 1 AS how FROM areas_area WHERE folded LIKE %(begins)s
   UNION ALL
-    SELECT a.id, 2 FROM areas_area a, wanted
-    WHERE length(q) >= 3 AND levelup_fold(a.name) LIKE %(word)s
+    SELECT id, 1 FROM areas_area WHERE folded_cy <> '' AND folded_cy LIKE %(begins)s
+  UNION ALL
+    SELECT id, 2 FROM areas_area WHERE %(long)s AND folded LIKE %(word)s
 )
 SELECT a.id
 FROM (SELECT id, min(how) AS how FROM matches GROUP BY id) m
-JOIN areas_area a ON a.id = m.id JOIN areas_areatype t ON t.slug = a.area_type_id, wanted
-ORDER BY (q IN (levelup_fold(a.name), levelup_fold(a.name_cy))) DESC,
-    (a.valid_to IS NOT NULL), how, t.rank, a.name, a.code
+JOIN areas_area a ON a.id = m.id JOIN areas_areatype t ON t.slug = a.area_type_id
+ORDER BY (%(folded)s IN (a.folded, a.folded_cy)) DESC, (a.valid_to IS NOT NULL), how, t.rank,
+    a.name, a.code
 LIMIT %(limit)s
 """
 PARENTS = """
@@ -79,7 +78,10 @@ def search(question: str, limit: int = 20) -> Answer:
     if len(tight) >= 3 and POSTCODE_START.match(tight) and not ids:
         wards = wards_of_postcodes(tight, limit)
         ids += wards
-        notes = {pk: f"{n:,} postcodes begin {text.upper()}" for pk, n in wards.items()}
+        notes = {
+            pk: f"{n:,} {'postcode begins' if n == 1 else 'postcodes begin'} {text.upper()}"
+            for pk, n in wards.items()
+        }
     if len(ids) < limit:
         ids += [pk for pk in by_name(text, limit) if pk not in ids]
     return Answer(describe(ids[:limit], notes), "")
@@ -89,10 +91,17 @@ def by_name(text: str, limit: int) -> list[int]:
     """Return ids of areas whose name, or a word of it, begins so. One query."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT levelup_fold(%s)", (text,))
-        folded = re.sub(r"([%_\\])", r"\\\1", cursor.fetchone()[0])
+        (folded,) = cursor.fetchone()
+        pattern = re.sub(r"([%_\\])", r"\\\1", folded)
         cursor.execute(
             BY_NAME,
-            {"q": text, "begins": f"{folded}%", "word": f"% {folded}%", "limit": limit},
+            {
+                "folded": folded,
+                "begins": f"{pattern}%",
+                "word": f"% {pattern}%",
+                "long": len(folded) >= 3,
+                "limit": limit,
+            },
         )
         return [pk for (pk,) in cursor.fetchall()]
 

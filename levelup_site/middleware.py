@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import structlog
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 
 log = structlog.get_logger("levelup.request")
+NUL = "\x00"
 QUIET = ("/healthz", "/readyz", "/static/", "/tiles/")
 
 
@@ -36,5 +38,18 @@ def request_log(
                 ms=round((time.perf_counter() - started) * 1000, 1),
             )
         return response
+
+    return middleware
+
+
+def no_nul(
+    get_response: Callable[[HttpRequest], HttpResponse],
+) -> Callable[[HttpRequest], HttpResponse]:
+    """Answer 404 to an address that holds a NUL byte, which Postgres cannot even look for."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if NUL in request.path or "%00" in request.META.get("QUERY_STRING", ""):
+            return render(request, "404.html", status=404)
+        return get_response(request)
 
     return middleware

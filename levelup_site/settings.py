@@ -5,6 +5,7 @@ A missing variable stops the start with a sentence that says how to mend it.
 installation; `docker-compose.yml` shows them for existing servers.
 """
 
+import hashlib
 import os
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -33,6 +34,17 @@ def flag(name: str) -> bool:
     return os.environ.get(name, "").lower() in {"1", "true", "yes", "on"}
 
 
+def code_version() -> str:
+    """Return a short hash of the code that shapes replies, which caches are keyed by."""
+    digest = hashlib.sha256()
+    for folder in ("areas", "indicators", "templates"):
+        for file in sorted((BASE_DIR / folder).rglob("*.*")):
+            if file.suffix in {".py", ".html", ".toml"}:
+                digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+CODE_VERSION = code_version()
 DEBUG = flag("LEVELUP_DEBUG")
 SECRET_KEY = required(
     "LEVELUP_SECRET_KEY",
@@ -68,6 +80,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "levelup_site.middleware.request_log",
+    "levelup_site.middleware.no_nul",
     "django.middleware.gzip.GZipMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from django.db import connection
 from django.db.models import F, QuerySet
+from numpy.typing import NDArray
 
 from indicators.models import DataVersion, LiveSeries, PackedArray
 from indicators.statistics.rank import Floats
@@ -19,7 +20,6 @@ class Live(NamedTuple):
 
     series_id: int
     indicator_id: int
-    breakdown: str
     edition_id: int
     kind: str
     start: date
@@ -28,7 +28,10 @@ class Live(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """A row of a series: a value, or a marker that says why there is none."""
+    """A row of a series: a value, or a marker that says why there is none.
+
+    `coverage` is the share (0 to 1) of its parts that the value was added up from.
+    """
 
     value: float | None
     lower: float | None
@@ -36,6 +39,14 @@ class Reading(NamedTuple):
     numerator: float | None
     denominator: float | None
     marker: int
+    coverage: float
+
+
+class Packed(NamedTuple):
+    """A series by ordinal: NaN where there is no value, and each area's marker position."""
+
+    values: Floats
+    markers: NDArray[np.int8]
 
 
 def data_version() -> int:
@@ -50,16 +61,17 @@ def at_time(at: datetime | None) -> QuerySet[LiveSeries]:
     return LiveSeries.objects.filter(live__contains=at)
 
 
-def live_series(editions: Collection[int], at: datetime | None = None) -> list[Live]:
-    """Return every live series of these editions, the latest period of each last. One query."""
+def live_series(
+    editions: Collection[int], at: datetime | None = None, breakdown: str = ""
+) -> list[Live]:
+    """Return the live series of these editions, the latest period of each last. One query."""
     rows = (
         at_time(at)
-        .filter(edition__in=editions)
+        .filter(edition__in=editions, breakdown=breakdown)
         .order_by(F("period__end"), F("period__start"), F("series_id"))
         .values_list(
             "series_id",
             "indicator_id",
-            "breakdown",
             "edition_id",
             "period__kind",
             "period__start",
@@ -80,28 +92,29 @@ def readings(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Reading]
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT o.series_id, o.area_id, o.value, o.lower, o.upper, o.numerator, "
-            "o.denominator, coalesce(o.marker, 0) "
+            "o.denominator, coalesce(o.marker, 0), coalesce(c.share, 1) "
             "FROM unnest(%s::int[], %s::int[]) AS w (series_id, area_id) "
-            "JOIN indicators_observation o USING (series_id, area_id)",
+            "JOIN indicators_observation o USING (series_id, area_id) "
+            "LEFT JOIN indicators_coverage c USING (series_id, area_id)",
             ([s for s, _ in wanted], [a for _, a in wanted]),
         )
         return {(row[0], row[1]): Reading(*row[2:]) for row in cursor.fetchall()}
 
 
-_kept: dict[int, Floats] = {}
+_kept: dict[int, Packed] = {}
 _MOST_KEPT = 512
 
 
-def arrays(series_ids: Collection[int]) -> dict[int, Floats]:
-    """Return the packed values of series by ordinal, NaN where there is none.
+def arrays(series_ids: Collection[int]) -> dict[int, Packed]:
+    """Return series as packed arrays by ordinal.
 
     Arrays never change, so each process keeps the last few hundred; one query brings the rest.
     """
     lacking = [pk for pk in series_ids if pk not in _kept]
     if lacking:
-        rows = PackedArray.objects.filter(series__in=lacking).values_list("series_id", "values")
-        for pk, packed in rows:
-            _kept[pk] = np.frombuffer(packed, dtype="<f8")
+        for row in PackedArray.objects.filter(series__in=lacking):
+            values = np.frombuffer(row.values, dtype="<f8")
+            _kept[row.pk] = Packed(values, np.frombuffer(row.markers, dtype=np.int8))
     found = {pk: _kept[pk] for pk in series_ids}
     while len(_kept) > _MOST_KEPT:
         _kept.pop(next(iter(_kept)))

@@ -8,11 +8,13 @@ from datetime import datetime
 from typing import NamedTuple
 
 from django.db import connection
+from django.db.models import Prefetch
 
-from areas.hierarchy import Ancestor, ancestors
-from areas.models import Area, Edition, Member
+from areas.hierarchy import ancestors
+from areas.models import Area, Member
+from indicators.insight.inside import Level
 from indicators.insight.live import Live, Reading, arrays, live_series, readings
-from indicators.models import Coverage, Indicator, Series
+from indicators.models import Indicator, Series, SeriesInput
 from indicators.statistics.rank import Floats
 
 # Up to this many peers a strip plot draws one tick each; beyond it, bins.
@@ -51,7 +53,6 @@ class Figure:
 
     Without a series there is no figure at all: the indicator is not published for this place.
     `peers` are the values of every area of the holder's edition, when few enough to draw.
-    `coverage` is the share (0 to 1) of its parts that the figure was added up from.
     """
 
     indicator: Indicator
@@ -62,34 +63,41 @@ class Figure:
     ranks: list[Rank] = field(default_factory=list)
     trend: list[TrendPoint] = field(default_factory=list)
     peers: Floats | None = None
-    coverage: float = 1.0
     in_scope: bool = True
 
 
 @dataclass
 class Profile:
-    """Everything the page of a place says, before any wording."""
+    """Everything the page of a place says, before any wording.
+
+    `inside` gives, by indicator and edition, the live series of the latest period at the levels
+    inside the place.
+    """
 
     area: Area
-    part_of: list[Ancestor]
+    part_of: list[Area]
     comparators: list[tuple[str, Area]]
     figures: list[Figure]
+    inside: dict[int, dict[int, int]]
 
 
-def profile(area: Area, *, at: datetime | None = None) -> Profile:
+def profile(area: Area, *, levels: Collection[Level] = (), at: datetime | None = None) -> Profile:
     """Return the profile of `area`, from what is live now or was at `at`.
 
     Every indicator that has anything live is there, ordered by theme and name. The latest period
     is shown; others of the same kind make the trend.
     """
     part_of = ancestors(area)
-    chain = [area, *(a.area for a in reversed(part_of))]
+    chain = [area, *reversed(part_of)]
     editions = editions_of([a.pk for a in chain])
     by_place: dict[tuple[int, int], list[Live]] = {}
     places = {edition: a.pk for a in chain for edition in editions.get(a.pk, [])}
-    live = live_series(places)
-    for one in live:
-        if not one.breakdown:
+    inside: dict[int, dict[int, int]] = {}
+    below = {level.edition.pk for level in levels}
+    for one in live_series(places.keys() | below, at):
+        if one.edition_id in below:
+            inside.setdefault(one.indicator_id, {})[one.edition_id] = one.series_id
+        if one.edition_id in places:
             by_place.setdefault((places[one.edition_id], one.indicator_id), []).append(one)
 
     indicators = list(
@@ -125,11 +133,7 @@ def profile(area: Area, *, at: datetime | None = None) -> Profile:
         s.pk: s
         for s in Series.objects.filter(pk__in=[c[-1].series_id for c in chosen.values()])
         .select_related("period", "edition__area_type", "release__dataset", "release__licence")
-        .prefetch_related("inputs__overlap_set")
-    }
-    partial = {
-        (c.series_id, c.area_id): c.share
-        for c in Coverage.objects.filter(series__in=shown, area__in=[a.pk for a in chain])
+        .prefetch_related(Prefetch("inputs", SeriesInput.objects.select_related("overlap_set")))
     }
     ranked = standings_of({(c[-1].series_id, h) for c, h in latest(figures, chosen)})
     few = [s.pk for s in shown.values() if s.n_members <= MOST_TICKS]
@@ -142,8 +146,8 @@ def profile(area: Area, *, at: datetime | None = None) -> Profile:
         figure.series = shown[own[-1].series_id]
         figure.reading = rows.get((figure.series.pk, figure.holder.pk))
         figure.trend = [TrendPoint(s, rows.get((s.series_id, figure.holder.pk))) for s in own]
-        figure.peers = packed.get(figure.series.pk)
-        figure.coverage = partial.get((figure.series.pk, figure.holder.pk), 1.0)
+        if figure.series.pk in packed:
+            figure.peers = packed[figure.series.pk].values
         by_pk = {a.pk: a for a in chain}
         figure.ranks = [
             Rank(by_pk[group], rank, tied, out_of)
@@ -155,7 +159,7 @@ def profile(area: Area, *, at: datetime | None = None) -> Profile:
             same = matching(by_place.get((wider.pk, figure.indicator.pk), []), own[-1])
             reading = rows.get((same.series_id, wider.pk)) if same else None
             figure.benchmarks.append(Benchmark(key, wider, reading))
-    return Profile(area, part_of, page_comparators(area, chain), figures)
+    return Profile(area, part_of, page_comparators(area, chain), figures, inside)
 
 
 def latest(figures: list[Figure], chosen: dict[int, list[Live]]) -> list[tuple[list[Live], int]]:
@@ -223,8 +227,3 @@ def standings_of(
         for series_id, area_id, *rest in cursor.fetchall():
             found.setdefault((series_id, area_id), []).append(tuple(rest))
     return found
-
-
-def edition_of(area: Area) -> Edition | None:
-    """Return the newest edition that `area` is in. One query."""
-    return area.editions.order_by("-date").first()

@@ -105,7 +105,8 @@ def made_from(figure: Figure) -> str:
         return ""
     kinds = {link.overlap_set.kind for link in series.inputs.all() if link.overlap_set}
     fit = "by best fit " if "best-fit" in kinds else ""
-    part = f"{number(np.floor(100 * figure.coverage), 0)}% of its " if figure.coverage < 1 else ""
+    coverage = figure.reading.coverage if figure.reading else 1.0
+    part = f"{number(np.floor(100 * coverage), 0)}% of its " if coverage < 1 else ""
     return f"added up {fit}from {part}smaller areas"
 
 

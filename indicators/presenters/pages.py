@@ -46,9 +46,9 @@ def area_head(area: Area, profile: Profile | None) -> dict[str, Any]:
         "known_as": known_as(area),
         # The nearest first; groups of countries are benchmarks, not places one is in.
         "part_of": [
-            {"name": a.area.name, "type": type_name(a.area), "url": url(a.area)}
+            {"name": a.name, "type": type_name(a), "url": url(a)}
             for a in reversed(part_of)
-            if a.area.area_type_id not in {"country-group", "uk"}
+            if a.area_type_id not in {"country-group", "uk"}
         ],
         "ended": None,
     }
@@ -90,7 +90,7 @@ def themes(
     profile: Profile, area: Area, selected: str, with_map: dict[str, str], level: str
 ) -> list[dict[str, Any]]:
     """Return the figure lines by theme; figures that are not published here stand last."""
-    country = next((a.area for a in profile.part_of if a.area.area_type_id == "country"), None)
+    country = next((a for a in profile.part_of if a.area_type_id == "country"), None)
     if area.area_type_id == "country":
         country = area
     found = []

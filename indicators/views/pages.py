@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.http import (
     Http404,
     HttpRequest,
@@ -14,14 +15,15 @@ from django.http import (
 )
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_safe
 
-from areas.hierarchy import bounds, successors
+from areas.hierarchy import outline, successors
 from areas.models import Area, Edition, Member
 from areas.search import search
-from indicators.insight.inside import Inside, Level, available, inside, levels
+from indicators.insight.inside import Inside, Level, inside, levels
 from indicators.insight.live import data_version
-from indicators.insight.profile import edition_of, profile
+from indicators.insight.profile import Profile, profile
 from indicators.models import Indicator, LiveSeries, Release
 from indicators.presenters import map as map_presenter
 from indicators.presenters import pages
@@ -94,9 +96,8 @@ def home_map() -> dict[str, Any]:
     if live is None or uk is None:
         return {}
     level = next((x for x in levels(uk) if x.edition.pk == live.edition_id), None)
-    uk_edition = edition_of(uk)
-    box = bounds(uk, uk_edition) if uk_edition else None
-    if level is None or box is None:
+    around = outline(uk)
+    if level is None or around is None:
         return {}
     result = inside(level, live.series_id)
     indicator = result.series.indicator
@@ -106,7 +107,7 @@ def home_map() -> dict[str, Any]:
         "map": map_presenter.config(
             edition=level.edition,
             values_url=map_presenter.values_url(level.edition, indicator.slug, uk),
-            bounds=box,
+            bounds=around.bounds,
         ),
         "legend": map_presenter.legend(result),
         "map_line": {
@@ -134,14 +135,15 @@ def area_profile(request: HttpRequest, code: str) -> HttpResponse:
     if area.valid_to and not Member.objects.filter(area=area).exists():
         return ended_area(request, area)
 
-    result = profile(area)
+    found = levels(area)
+    result = profile(area, levels=found)
     context: dict[str, Any] = {
         "page_title": area.name,
         "canonical": request.build_absolute_uri(url(area)),
         "permalink": request.build_absolute_uri(url(area)),
         "as_at": long_date(timezone.localdate()),
         "area": pages.area_head(area, result),
-        "breadcrumb": pages.breadcrumb(a.area for a in result.part_of),
+        "breadcrumb": pages.breadcrumb(result.part_of),
         "comparators": pages.comparators(result),
         "answer": pages.answer(result),
         "inside": None,
@@ -152,36 +154,32 @@ def area_profile(request: HttpRequest, code: str) -> HttpResponse:
     editions: list[Edition] = []
     with_map: dict[str, str] = {}
     selected, level_slug = "", ""
-    if found := levels(area):
-        shown = choose_inside(request, found)
-        if shown is not None:
-            level, section_inside, choices = shown
-            selected, level_slug = section_inside.series.indicator.slug, level.edition.slug
-            with_map = {
-                slug: map_presenter.values_url(level.edition, slug, area) for slug, _ in choices
-            }
-            context["inside"] = pages.inside_section(
-                area=area,
-                levels=found,
-                level=level,
-                inside=section_inside,
-                choices=choices,
-                map_config=area_map(area, level, selected),
-            )
-            editions.append(level.edition)
+    if shown := choose_inside(request, found, result):
+        level, section_inside, choices = shown
+        selected, level_slug = section_inside.series.indicator.slug, level.edition.slug
+        with_map = {
+            slug: map_presenter.values_url(level.edition, slug, area) for slug, _ in choices
+        }
+        context["inside"] = pages.inside_section(
+            area=area,
+            levels=found,
+            level=level,
+            inside=section_inside,
+            choices=choices,
+            map_config=area_map(area, level, selected),
+        )
+        editions.append(level.edition)
     context["themes"] = pages.themes(result, area, selected, with_map, level_slug)
     context["sources"] = pages.attributions(pages.profile_releases(result), editions)
     return render(request, "profile.html", context)
 
 
 def choose_inside(
-    request: HttpRequest, found: list[Level]
+    request: HttpRequest, found: list[Level], result: Profile
 ) -> tuple[Level, Inside, list[tuple[str, str]]] | None:
     """Return the level and figure that the address asks for, or the first that has anything."""
-    by_indicator = available([level.edition.pk for level in found])
-    indicators = [
-        i for i in Indicator.objects.order_by("theme__order", "pk") if i.pk in by_indicator
-    ]
+    by_indicator = result.inside
+    indicators = [f.indicator for f in result.figures if f.indicator.pk in by_indicator]
     if not indicators:
         return None
     levels_with = {level.edition.slug: level for level in found}
@@ -207,17 +205,15 @@ def choose_inside(
 
 def area_map(area: Area, level: Level, slug: str) -> dict[str, Any] | None:
     """Return the map of a level inside an area, or None when either has no outline."""
-    edition = edition_of(area)
-    box = bounds(area, edition) if edition else None
-    if edition is None or box is None or not level.edition.tile_hash:
+    around = outline(area)
+    if around is None or not level.edition.tile_hash:
         return None
-    ordinal = Member.objects.values_list("ordinal", flat=True).get(area=area, edition=edition)
     return map_presenter.config(
         edition=level.edition,
         values_url=map_presenter.values_url(level.edition, slug, area),
-        bounds=box,
-        outline=edition,
-        ordinal=ordinal,
+        bounds=around.bounds,
+        outline=around.edition,
+        ordinal=around.ordinal,
     )
 
 
@@ -255,9 +251,6 @@ def unknown_code(request: HttpRequest, code: str) -> HttpResponse:
 @require_safe
 def map_values(request: HttpRequest, edition: str, indicator: str) -> HttpResponse:
     """Answer one indicator for the areas of an edition inside another area, for the map."""
-    etag = f'"{data_version()}"'
-    if request.headers.get("If-None-Match") == etag:
-        return HttpResponse(status=304)
     within = Area.objects.filter(code=request.GET.get("within", "")).first()
     if within is None:
         raise Http404("No such area.")
@@ -275,7 +268,10 @@ def map_values(request: HttpRequest, edition: str, indicator: str) -> HttpRespon
     )
     if level is None or series is None:
         raise Http404("Nothing is published there.")
-    response = JsonResponse(map_presenter.values(inside(level, series)))
+    etag = f'"{data_version()}-{settings.CODE_VERSION}"'
+    response = get_conditional_response(request, etag=etag)
+    if response is None:
+        response = JsonResponse(map_presenter.values(inside(level, series)))
     response["ETag"] = etag
     response["Cache-Control"] = "no-cache"
     return response

@@ -16,7 +16,6 @@ from indicators.models import (
     DataVersion,
     LiveSeries,
     Observation,
-    PackedArray,
     Release,
     Series,
     Standing,
@@ -124,9 +123,7 @@ def test_rows_arrays_and_summaries_say_the_same(make_indicator, put_live):
     make_indicator()
     put_live(shares([*SIXTEEN[:14], None, None], markers=[""] * 14 + ["c", "x"]))
     for series in Series.objects.select_related("edition"):
-        values = arrays([series.pk])[series.pk]
-        packed = PackedArray.objects.get(pk=series.pk)
-        markers = np.frombuffer(packed.markers, dtype=np.int8)
+        values, markers = arrays([series.pk])[series.pk]
         codes = members()[series.edition.slug]
         rows = {o.area.code: o for o in Observation.objects.filter(series=series)}
         for code, value, marker in zip(codes, values, markers, strict=True):
