@@ -17,6 +17,9 @@ HELP = """usage: script/test [arguments of pytest]
 Runs every check and test in a throwaway home: uv lock, ruff, mypy, import-linter, migrations,
 JavaScript tests, pytest. With arguments, runs only pytest with them."""
 
+# Pages name their static files by hashes that this command writes down.
+COLLECT = [python(), "manage.py", "collectstatic", "--noinput", "--skip-checks", "--verbosity", "0"]
+
 
 @contextmanager
 def throwaway_home() -> Iterator[Path]:
@@ -41,6 +44,7 @@ def checks() -> list[tuple[str, list[str]]]:
         ("import-linter", [program + "lint-imports"]),
         ("migrations", [python(), "manage.py", "makemigrations", "--check", "--dry-run"]),
         ("JavaScript", environment.npm("test", "--silent")),
+        ("static files", COLLECT),
         ("pytest", [python(), "-m", "pytest"]),
     ]
 
@@ -76,6 +80,7 @@ def main(arguments: list[str]) -> int:
     kept |= environment.npm_environ()
     with throwaway_home() as home, servers.running(home, kept, throwaway=True) as running:
         if arguments:
+            run_in_foreground(COLLECT, running.environ, PROJECT)
             command = [python(), "-m", "pytest", *arguments]
             return run_in_foreground(command, running.environ, PROJECT)
         return run_all(running.environ)
