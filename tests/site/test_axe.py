@@ -17,7 +17,7 @@ PAGES = {
     "home": "/",
     "an authority": "/areas/E06000002/",
     "a ward": "/areas/E05009854/",
-    "a neighbourhood": "/areas/E01012006/",
+    "a neighbourhood": "/areas/E01012007/",
     "a Scottish authority": "/areas/S12000049/",
     "a region": "/areas/E12000001/",
     "the UK": "/areas/K02000001/",

@@ -15,7 +15,7 @@ PAGES = [
     "/",
     "/areas/E06000002/",
     "/areas/E05009854/",
-    "/areas/E01012006/",
+    "/areas/E01012007/",
     "/areas/E12000001/",
     "/areas/K02000001/",
     "/areas/N09000003/",
@@ -39,11 +39,13 @@ class Inline(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         has = dict(attrs)
         data = has.get("type") == "application/json"
-        if tag == "style" or (tag == "script" and "src" not in has and not data):
-            self.found.append(self.get_starttag_text() or tag)
-        elif "style" in has or any(name.startswith("on") for name in has):
-            self.found.append(self.get_starttag_text() or tag)
-        elif any((v or "").strip().lower().startswith("javascript:") for v in has.values()):
+        if (
+            tag == "style"
+            or (tag == "script" and "src" not in has and not data)
+            or "style" in has
+            or any(name.startswith("on") for name in has)
+            or any((v or "").strip().lower().startswith("javascript:") for v in has.values())
+        ):
             self.found.append(self.get_starttag_text() or tag)
 
 
