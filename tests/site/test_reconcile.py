@@ -380,6 +380,50 @@ def test_a_scottish_authority_has_the_figures_that_are_published_for_it(site: Si
         assert "No data" not in line(page, slug).split("Definition")[0], slug
 
 
+@pytest.mark.parametrize("code", ["N09000003", "S12000049", "N92000002", "S92000003", "W06000023"])
+def test_the_map_of_a_profile_begins_with_a_figure_that_is_known_inside(site: Site, code):
+    page = site.get(f"/areas/{code}/").text
+    assert 'id="inside"' in page
+    assert "No figure is published for" not in page
+
+
+@pytest.mark.parametrize(
+    ("code", "slug"),
+    [
+        ("E06000002", "stroke-travel-time-ni"),
+        ("E06000002", "street-crime"),
+        ("S12000049", "population-density"),
+        ("N09000003", "household-size"),
+    ],
+)
+def test_a_figure_that_is_known_nowhere_inside_is_not_offered_on_the_map(site: Site, code, slug):
+    page = site.get(f"/areas/{code}/").text
+    assert "Show on map" not in line(page, slug)
+    assert f"?show={slug}&amp;inside=" not in page
+
+
+def test_money_is_written_with_its_sign_once(site: Site):
+    for code in ("E06000002", "K02000001"):
+        assert not re.search(
+            r"£[\d,]+ £", line(site.get(f"/areas/{code}/").text, "taxpayer-income")
+        )
+
+
+def test_a_rank_that_most_areas_share_is_not_called_the_lowest_hundredth(site: Site):
+    code, tied, out_of = site.rows(
+        "SELECT a.code, n.tied, n.out_of FROM indicators_standing n "
+        "JOIN areas_area a ON a.id = n.area_id JOIN areas_area g ON g.id = n.group_area_id "
+        "WHERE n.series_id = %s AND g.code = 'K03000001' AND n.rank = 1 ORDER BY a.code LIMIT 1",
+        next(
+            row[0]
+            for row in site.rows(LIVE)
+            if row[1:4] == ("ended-postcodes", "ward-2025", "2021")
+        ),
+    )[0]
+    assert tied > 0.5 * out_of
+    assert "lowest 1%" not in line(site.get(f"/areas/{code}/").text, "ended-postcodes")
+
+
 # Codes that ended
 
 
