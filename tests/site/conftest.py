@@ -24,7 +24,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 from urllib.parse import quote, urlsplit
 
 import dj_database_url
@@ -129,9 +129,9 @@ def _fresh_database(name: str, keep: bool) -> Iterator[tuple[str, dict[str, Any]
     here = urlsplit(os.environ["DATABASE_URL"]).path.lstrip("/")
     _, server = _database(here)
 
-    def tell(statement: str) -> None:
+    def tell(statement: LiteralString) -> None:
         with psycopg.connect(**server, autocommit=True) as connection:
-            connection.execute(sql.SQL(statement.encode()).format(sql.Identifier(name)))
+            connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
 
     with psycopg.connect(**server) as connection:
         known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))

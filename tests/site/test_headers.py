@@ -184,7 +184,8 @@ def test_figures_that_are_not_there_answer_404_even_to_a_browser_that_has_others
 
 @pytest.mark.browser
 @pytest.mark.parametrize(
-    "code", ["E06000002", "E08000025", "E06000052", "S12000017", "W06000023", "N09000003"]
+    "code",
+    ["E06000002", "E08000025", "E06000052", "E06000063", "S12000017", "W06000023", "N09000003"],
 )
 def test_the_first_map_of_an_authority_costs_under_200_kilobytes(visit, code):
     page = visit(viewport={"width": 1440, "height": 900})

@@ -278,9 +278,9 @@ def test_figures_of_larger_areas_are_their_parts_added_up(site: Site, kind):
     assert derived
     for series, below, overlap_set, rule, multiplier in derived:
         areas = [pk for (pk,) in lots.sample(members, min(40, len(members)))]
-        parts = defaultdict(list)
+        parts: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
         for area, *part in site.rows(PARTS, below, overlap_set, areas):
-            parts[area].append(part)
+            parts[area].append(tuple(part))
         have = dict(
             site.rows(
                 "SELECT area_id, value FROM indicators_observation "
