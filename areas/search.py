@@ -53,10 +53,14 @@ class Found(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What was found, and a sentence when nothing was or the question could not be read."""
+    """What was found, and a sentence when the question could not be answered.
+
+    `more` when there are others that the limit left out.
+    """
 
     found: list[Found]
     message: str
+    more: bool = False
 
 
 def search(question: str, limit: int = 20) -> Answer:
@@ -74,17 +78,17 @@ def search(question: str, limit: int = 20) -> Answer:
     notes: dict[int, str] = {}
     if CODE_START.match(tight):
         codes = Area.objects.filter(code__startswith=tight).order_by("code")
-        ids += codes.values_list("pk", flat=True)[:limit]
+        ids += codes.values_list("pk", flat=True)[: limit + 1]
     if len(tight) >= 3 and POSTCODE_START.match(tight) and not ids:
-        wards = wards_of_postcodes(tight, limit)
+        wards = wards_of_postcodes(tight, limit + 1)
         ids += wards
         notes = {
             pk: f"{n:,} {'postcode begins' if n == 1 else 'postcodes begin'} {text.upper()}"
             for pk, n in wards.items()
         }
-    if len(ids) < limit:
-        ids += [pk for pk in by_name(text, limit) if pk not in ids]
-    return Answer(describe(ids[:limit], notes), "")
+    if len(ids) <= limit:
+        ids += [pk for pk in by_name(text, limit + 1) if pk not in ids]
+    return Answer(describe(ids[:limit], notes), "", more=len(ids) > limit)
 
 
 def by_name(text: str, limit: int) -> list[int]:

@@ -18,7 +18,7 @@ from areas.models import Edition
 LAYER = "areas"
 # The deepest zoom baked; maps stretch it further in. Small areas need more than wide ones.
 MAX_ZOOM = {"lsoa": 12, "msoa": 11, "ward": 11}
-DEFAULT_MAX_ZOOM = 9
+DEFAULT_MAX_ZOOM = 10
 # Read by COPY so that a line of GeoJSON leaves Postgres for each area and none waits in Python.
 FEATURES = """
 COPY (
@@ -55,11 +55,13 @@ def bake(edition: Edition) -> str:
         "--force",
         "--quiet",
         f"--layer={LAYER}",
-        "--minimum-zoom=4",
+        "--minimum-zoom=3",
         f"--maximum-zoom={max_zoom(edition)}",
         "--no-simplification-of-shared-nodes",
-        "--simplification=4",
-        "--no-tiny-polygon-reduction",
+        "--simplification=2",
+        # Half a pixel (512 steps for a tile of 256) is fine enough until the reader is as close
+        # as the tiles go. Areas smaller than that become a few squares that stand for them.
+        "--low-detail=9",
         "--no-feature-limit",
         "--no-tile-size-limit",
         "--no-tile-stats",

@@ -10,8 +10,9 @@ import numpy as np
 from django.db import connection
 from django.db.models import F, QuerySet
 from numpy.typing import NDArray
+from psycopg import sql
 
-from indicators.models import DataVersion, LiveSeries, PackedArray
+from indicators.models import Bucket, DataVersion, LiveSeries, PackedArray
 from indicators.statistics.rank import Floats
 
 
@@ -82,23 +83,63 @@ def live_series(
     return [Live(*row) for row in rows]
 
 
-def readings(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Reading]:
-    """Return the rows of (series id, area id) pairs that have one. One query.
+def by_bucket(columns: str, table: str, pairs: Iterable[tuple[int, int]]) -> sql.Composed:
+    """Return the query that reads `columns` of `table` for (series id, area id) pairs.
 
-    Pairs, and not two lists, because Postgres then plans one index scan a pair, whatever the
-    number of partitions (docs/decisions.md).
+    One branch for each partition that holds some of the series, with the ids as literals: the
+    one form whose planning does not grow with the store (docs/decisions.md). It may also bring
+    rows of other pairs among the same series and areas.
     """
-    wanted = list(pairs)
+    wanted: dict[int, tuple[set[int], set[int]]] = {}
+    for series, area in pairs:
+        some_series, some_areas = wanted.setdefault(series // Bucket.BLOCK, (set(), set()))
+        some_series.add(series)
+        some_areas.add(area)
+    branch = f"SELECT {columns} FROM {table} WHERE area_id = ANY({{}}) AND series_id = ANY({{}})"  # noqa: S608
+    return sql.SQL(" UNION ALL ").join(
+        sql.SQL(branch).format(literal_ids(areas), literal_ids(series))
+        for _, (series, areas) in sorted(wanted.items())
+    )
+
+
+def literal_ids(ids: Iterable[int]) -> sql.Composable:
+    """Return ids as one array literal."""
+    return sql.SQL("'{{{}}}'::int[]").format(sql.SQL(",").join(map(sql.Literal, sorted(ids))))
+
+
+def readings(pairs: Collection[tuple[int, int]]) -> dict[tuple[int, int], Reading]:
+    """Return the rows of (series id, area id) pairs that have one. One query."""
+    if not pairs:
+        return {}
+    rows = by_bucket(
+        "series_id, area_id, value, lower, upper, numerator, denominator, marker",
+        "indicators_observation",
+        pairs,
+    )
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT o.series_id, o.area_id, o.value, o.lower, o.upper, o.numerator, "
-            "o.denominator, coalesce(o.marker, 0), coalesce(c.share, 1) "
-            "FROM unnest(%s::int[], %s::int[]) AS w (series_id, area_id) "
-            "JOIN indicators_observation o USING (series_id, area_id) "
-            "LEFT JOIN indicators_coverage c USING (series_id, area_id)",
-            ([s for s, _ in wanted], [a for _, a in wanted]),
+            sql.SQL(
+                "SELECT o.series_id, o.area_id, o.value, o.lower, o.upper, o.numerator, "
+                "o.denominator, coalesce(o.marker, 0), coalesce(c.share, 1) FROM ({}) o "
+                "LEFT JOIN indicators_coverage c USING (series_id, area_id)"
+            ).format(rows)
         )
         return {(row[0], row[1]): Reading(*row[2:]) for row in cursor.fetchall()}
+
+
+def standings(
+    pairs: Collection[tuple[int, int]],
+) -> dict[tuple[int, int], list[tuple[int, int, int, int]]]:
+    """Return (group area id, rank, tied, out of) for (series id, area id) pairs. One query."""
+    found: dict[tuple[int, int], list[tuple[int, int, int, int]]] = {}
+    if not pairs:
+        return found
+    columns = "series_id, area_id, group_area_id, rank, tied, out_of"
+    with connection.cursor() as cursor:
+        cursor.execute(by_bucket(columns, "indicators_standing", pairs))
+        for series, area, group, rank, tied, out_of in cursor.fetchall():
+            found.setdefault((series, area), []).append((group, rank, tied, out_of))
+    return found
 
 
 _kept: dict[int, Packed] = {}

@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from django.db import connection
 from django.db.models import Prefetch
 
 from areas.hierarchy import ancestors
 from areas.models import Area, Member
 from indicators.insight.inside import Level
-from indicators.insight.live import Live, Reading, arrays, live_series, readings
+from indicators.insight.live import Live, Reading, arrays, live_series, readings, standings
 from indicators.models import Indicator, Series, SeriesInput
 from indicators.statistics.rank import Floats
 
@@ -106,36 +105,39 @@ def profile(area: Area, *, levels: Collection[Level] = (), at: datetime | None =
         )
     )
     figures = [Figure(i) for i in indicators]
-    chosen: dict[int, list[Live]] = {}
+    candidates: dict[int, list[tuple[Area, list[Live]]]] = {}
     wanted: set[tuple[int, int]] = set()
     for figure in figures:
-        pk = figure.indicator.pk
-        figure.holder = next(
-            (
-                a
-                for a in chain
-                if (a.pk, pk) in by_place and (a is area or a.area_type_id in MAY_STAND_IN)
-            ),
-            None,
-        )
-        scope = figure.indicator.scope_id
-        figure.in_scope = any(a.pk == scope for a in chain)
-        if figure.holder is None:
-            continue
-        series = by_place[(figure.holder.pk, pk)]
-        chosen[pk] = [s for s in series if s.kind == series[-1].kind]
-        wanted.update((s.series_id, figure.holder.pk) for s in chosen[pk])
-        for _, wider in comparators(figure.holder, chain, figure.indicator.scope):
-            if same := matching(by_place.get((wider.pk, pk), []), series[-1]):
-                wanted.add((same.series_id, wider.pk))
+        pk, scope = figure.indicator.pk, figure.indicator.scope
+        figure.in_scope = any(a.pk == scope.pk for a in chain)
+        for place in chain:
+            if (place.pk, pk) not in by_place:
+                continue
+            if place is not area and place.area_type_id not in MAY_STAND_IN:
+                continue
+            series = by_place[(place.pk, pk)]
+            periods = [s for s in series if s.kind == series[-1].kind]
+            candidates.setdefault(pk, []).append((place, periods))
+            wanted.update((s.series_id, place.pk) for s in periods)
+            for _, wider in comparators(place, chain, scope):
+                if same := matching(by_place.get((wider.pk, pk), []), series[-1]):
+                    wanted.add((same.series_id, wider.pk))
     rows = readings(wanted)
+    # A live series may say nothing of this place at all: crime in West Yorkshire, of Kent.
+    chosen: dict[int, list[Live]] = {}
+    for figure in figures:
+        for place, periods in candidates.get(figure.indicator.pk, []):
+            if (periods[-1].series_id, place.pk) in rows:
+                figure.holder = place
+                chosen[figure.indicator.pk] = periods
+                break
     shown = {
         s.pk: s
         for s in Series.objects.filter(pk__in=[c[-1].series_id for c in chosen.values()])
         .select_related("period", "edition__area_type", "release__dataset", "release__licence")
         .prefetch_related(Prefetch("inputs", SeriesInput.objects.select_related("overlap_set")))
     }
-    ranked = standings_of({(c[-1].series_id, h) for c, h in latest(figures, chosen)})
+    ranked = standings(latest(figures, chosen))
     few = [s.pk for s in shown.values() if s.n_members <= MOST_TICKS]
     packed = arrays(few)
 
@@ -162,9 +164,11 @@ def profile(area: Area, *, levels: Collection[Level] = (), at: datetime | None =
     return Profile(area, part_of, page_comparators(area, chain), figures, inside)
 
 
-def latest(figures: list[Figure], chosen: dict[int, list[Live]]) -> list[tuple[list[Live], int]]:
-    """Return the periods and the holder's id of every figure that there is."""
-    return [(chosen[f.indicator.pk], f.holder.pk) for f in figures if f.holder is not None]
+def latest(figures: list[Figure], chosen: dict[int, list[Live]]) -> set[tuple[int, int]]:
+    """Return (series id, area id) of every figure that there is, at its latest period."""
+    return {
+        (chosen[f.indicator.pk][-1].series_id, f.holder.pk) for f in figures if f.holder is not None
+    }
 
 
 def matching(candidates: list[Live], like: Live) -> Live | None:
@@ -208,22 +212,4 @@ def editions_of(area_ids: Collection[int]) -> dict[int, list[int]]:
     )
     for area_id, edition_id in rows:
         found.setdefault(area_id, []).append(edition_id)
-    return found
-
-
-def standings_of(
-    pairs: Collection[tuple[int, int]],
-) -> dict[tuple[int, int], list[tuple[int, int, int, int]]]:
-    """Return (group area id, rank, tied, out of) for (series id, area id) pairs. One query."""
-    wanted = list(pairs)
-    found: dict[tuple[int, int], list[tuple[int, int, int, int]]] = {}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT s.series_id, s.area_id, s.group_area_id, s.rank, s.tied, s.out_of "
-            "FROM unnest(%s::int[], %s::int[]) AS w (series_id, area_id) "
-            "JOIN indicators_standing s USING (series_id, area_id)",
-            ([s for s, _ in wanted], [a for _, a in wanted]),
-        )
-        for series_id, area_id, *rest in cursor.fetchall():
-            found.setdefault((series_id, area_id), []).append(tuple(rest))
     return found

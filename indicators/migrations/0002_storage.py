@@ -42,7 +42,6 @@ CREATE TABLE indicators_standing (
     PRIMARY KEY (area_id, series_id, group_area_id),
     CONSTRAINT standing_order CHECK (rank >= 1 AND tied >= 1 AND rank + tied - 1 <= out_of)
 ) PARTITION BY RANGE (series_id);
-CREATE INDEX indicators_standing_series ON indicators_standing (series_id);
 """
 
 LIVE = """

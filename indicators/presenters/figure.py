@@ -15,6 +15,7 @@ from indicators.presenters.words import (
     ordinal,
     place,
     type_name,
+    unit_beside,
     url,
     with_prefix,
 )
@@ -24,6 +25,10 @@ STRIP_WIDTH, STRIP_HEIGHT = 1000, 24
 TREND_WIDTH, TREND_HEIGHT, TREND_MARGIN = 100, 24, 3
 # Beyond this a rank alone says little; the share of areas is added.
 LONG_LEAGUE = 500
+# More areas than this on one value, and a rank would read as a distinction that it is not.
+MOST_JOINT = 20
+# Types of area that only England has, whatever a figure may be compared across.
+ENGLISH_ONLY = frozenset({"region", "county"})
 
 
 def figure_line(figure: Figure, area: Area, country: Area | None) -> dict[str, Any]:
@@ -70,7 +75,7 @@ def figure_line(figure: Figure, area: Area, country: Area | None) -> dict[str, A
     line["value"] = {
         "text": number(reading.value, indicator.decimals),
         "prefix": indicator.prefix,
-        "unit": indicator.unit,
+        "unit": unit_beside(indicator),
         "marker": f"[{marker.letters}]" if marker.letters else "",
         "marker_note": marker.meaning,
     }
@@ -94,7 +99,7 @@ def figure_line(figure: Figure, area: Area, country: Area | None) -> dict[str, A
 
 def not_published(figure: Figure, area: Area, country: Area | None) -> str:
     """Return why there is no figure at all, as far as we know it."""
-    where = place(country) if country and not figure.in_scope else area.name
+    where = place(country) if country and not figure.in_scope else place(area)
     return f"No data: not published for {where}"
 
 
@@ -150,16 +155,24 @@ def rank_words(rank: Rank, series: Series, indicator: Indicator) -> dict[str, st
     place_in = rank.rank if lowest else from_top
     end = "lowest" if lowest else "highest"
     joint = "joint " if rank.tied > 1 else ""
-    which = end if place_in == 1 else f"{ordinal(place_in)} {end}"
     share = ""
+    if rank.tied > MOST_JOINT:
+        which = end if place_in == 1 else "same"
+        text = f"One of {rank.tied:,} with the {which} value, of {rank.out_of:,}"
+        return {"text": text, "group": peers(series, rank.group)}
     if rank.out_of >= LONG_LEAGUE:
-        percent = 100 * place_in / rank.out_of
-        share = f" ({end} {'1' if percent <= 1 else number(np.ceil(percent), 0)}%)"
+        percent = 100 * (place_in + rank.tied - 1) / rank.out_of
+        share = f" ({end} {number(max(1, np.ceil(percent)), 0)}%)"
+    which = end if place_in == 1 else f"{ordinal(place_in)} {end}"
     text = f"{joint}{which} of {rank.out_of:,}{share}"
-    return {
-        "text": text[0].upper() + text[1:],
-        "group": f"{series.edition.area_type.name_plural} in {place(rank.group)}",
-    }
+    return {"text": text[0].upper() + text[1:], "group": peers(series, rank.group)}
+
+
+def peers(series: Series, group: Area) -> str:
+    """Return what is ranked or drawn: “local authorities in England and Wales with a figure”."""
+    where = "England" if series.edition.area_type_id in ENGLISH_ONLY else place(group)
+    some = " with a figure" if series.missing else ""
+    return f"{series.edition.area_type.name_plural} in {where}{some}"
 
 
 def position(value: float, series: Series) -> float | None:
@@ -184,8 +197,7 @@ def strip(figure: Figure) -> dict[str, Any] | None:
         kind, path = "ticks", tick_path(figure.peers, low, high)
     else:
         kind, path = "bins", bin_path(series.histogram)
-    plural = series.edition.area_type.name_plural
-    scope = place(indicator.scope)
+    others = peers(series, indicator.scope)
     ends = [number(end, indicator.decimals) for end in (low, high)]
     return {
         "kind": kind,
@@ -195,9 +207,9 @@ def strip(figure: Figure) -> dict[str, Any] | None:
         "high": f"{indicator.prefix}{ends[1]}",
         "low_clipped": series.quantiles[0] < low,
         "high_clipped": series.quantiles[-1] > high,
-        "peers": f"{series.n_values:,} {plural} in {scope}",
+        "peers": f"{series.n_values:,} {others}",
         "alt": (
-            f"{series.n_values:,} {plural} run from {with_prefix(series.quantiles[0], indicator)} "
+            f"{series.n_values:,} {others} run from {with_prefix(series.quantiles[0], indicator)} "
             f"to {with_prefix(series.quantiles[-1], indicator)}; half are below "
             f"{with_prefix(series.quantiles[10], indicator)}. "
             f"{figure.holder.name if figure.holder else ''} is at "

@@ -13,7 +13,7 @@ from areas.models import Area, Edition
 from areas.tiles import LAYER, max_zoom
 from indicators.insight.inside import Inside
 from indicators.models import Indicator, Series
-from indicators.presenters.words import known_as, number, place, url, with_prefix
+from indicators.presenters.words import known_as, number, place, unit_beside, url, with_prefix
 from indicators.statistics.classes import N_CLASSES
 from indicators.statistics.markers import MARKERS
 
@@ -49,7 +49,7 @@ def legend(inside: Inside) -> dict[str, Any]:
     labels = class_labels(series.class_breaks, indicator)
     counts = np.bincount(inside.classes, minlength=len(labels) + 1)
     plural = series.edition.area_type.name_plural
-    unit = f" ({indicator.unit})" if indicator.unit else ""
+    unit = f" ({unit_beside(indicator)})" if unit_beside(indicator) else ""
     if len(labels) == N_CLASSES:
         basis = f"Each class holds about a fifth of the {plural} in {place(indicator.scope)}."
     else:
@@ -96,7 +96,7 @@ def values(inside: Inside) -> dict[str, Any]:
     return {
         "indicator": indicator.slug,
         "label": indicator.name,
-        "unit": indicator.unit,
+        "unit": unit_of(series),
         "period": series.period.label,
         "edition": series.edition.slug,
         "ordinals": inside.level.ordinals.tolist(),
@@ -152,4 +152,4 @@ def values_url(edition: Edition, indicator_slug: str, within: Area) -> str:
 
 def unit_of(series: Series) -> str:
     """Return the unit that stands in a table's heading; £ and % stand with each number."""
-    return "" if series.indicator.unit == "%" else series.indicator.unit
+    return "" if series.indicator.unit == "%" else unit_beside(series.indicator)

@@ -11,7 +11,7 @@ from areas.models import Area, Edition
 from areas.search import Answer, Found
 from indicators.insight.inside import Inside, Level
 from indicators.insight.profile import Figure, Profile
-from indicators.models import Release, Series
+from indicators.models import Indicator, Release, Series
 from indicators.presenters import map as map_presenter
 from indicators.presenters.figure import figure_line, rank_words
 from indicators.presenters.words import (
@@ -20,6 +20,7 @@ from indicators.presenters.words import (
     long_date,
     place,
     type_name,
+    unit_beside,
     url,
     with_prefix,
 )
@@ -73,11 +74,13 @@ def answer(profile: Profile) -> list[str]:
         if min(middle, 1 - middle) <= STANDS_OUT and rank.tied / rank.out_of <= STANDS_OUT:
             extremes.append((min(middle, 1 - middle), figure))
     sentences = []
-    for _, figure in sorted(extremes, key=lambda pair: pair[0])[:MOST_SENTENCES]:
+    # What is better one way than the other comes before what is only different.
+    extremes.sort(key=lambda e: (e[1].indicator.polarity == Indicator.Polarity.NONE, e[0]))
+    for _, figure in extremes[:MOST_SENTENCES]:
         if figure.series is None or figure.reading is None or figure.reading.value is None:
             continue
         words = rank_words(figure.ranks[0], figure.series, figure.indicator)
-        unit = "" if figure.indicator.unit == "%" else f" {figure.indicator.unit}".rstrip()
+        unit = "" if figure.indicator.unit == "%" else f" {unit_beside(figure.indicator)}".rstrip()
         value = f"{with_prefix(figure.reading.value, figure.indicator)}{unit}"
         sentences.append(
             f"{figure.indicator.name}: {value}, "
@@ -128,6 +131,11 @@ def inside_section(
         notes.append(f"These outlines are approximate. {level.edition.boundary_note}")
     if inside.series.origin == Series.Origin.AGGREGATE:
         notes.append("Figures are added up from smaller areas.")
+    if area.area_type_id == "ward":
+        notes.append(
+            "Neighbourhoods are counted in the ward that holds most of their postcodes, so they "
+            "may reach beyond the ward's outline or leave part of it empty."
+        )
     empty = not inside.classes.any()
     return {
         "heading": f"{plural[0].upper()}{plural[1:]} in {place(area)}",
@@ -158,7 +166,11 @@ def inside_section(
         "rows": map_presenter.rows(inside),
         "note": " ".join(notes),
         "csv_url": None,
-        "partial": f"No figure is published for the {plural} of {place(area)}." if empty else "",
+        "partial": (
+            f"{inside.series.indicator.name} is not published for the {plural} of {place(area)}."
+            if empty
+            else ""
+        ),
     }
 
 
@@ -220,7 +232,12 @@ def search_page(question: str, answer: Answer) -> dict[str, Any]:
     return {
         "q": question,
         "results": [search_result(found) for found in answer.found],
-        "message": answer.message,
+        "message": answer.message
+        or (
+            f"Only the first {len(answer.found)} are shown. Write more of the name to find others."
+            if answer.more
+            else ""
+        ),
     }
 
 

@@ -8,6 +8,7 @@ from areas.models import Area
 from indicators.models import Indicator
 
 MINUS = "−"
+COMPASS = ("North", "South", "East", "West")
 
 
 def number(value: float, decimals: int) -> str:
@@ -24,6 +25,11 @@ def with_prefix(value: float, indicator: Indicator) -> str:
     return f"{indicator.prefix}{number(value, indicator.decimals)}{unit}"
 
 
+def unit_beside(indicator: Indicator) -> str:
+    """Return the unit to set beside a number that has its prefix; £ is not said twice."""
+    return "" if indicator.unit == indicator.prefix else indicator.unit
+
+
 def ordinal(n: int) -> str:
     """Return 1st, 2nd, 3rd, 4th … with thousands separated."""
     ending = "th" if n % 100 in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th")
@@ -37,8 +43,10 @@ def long_date(day: date) -> str:
 
 def place(area: Area) -> str:
     """Return the name of an area as it stands in a sentence: the North East, England."""
-    region = area.area_type_id == "region" and area.name not in {"London", "Yorkshire"}
-    return f"the {area.name}" if region or area.area_type_id == "uk" else area.name
+    the = area.area_type_id == "uk" or (
+        area.area_type_id == "region" and area.name.startswith(COMPASS)
+    )
+    return f"the {area.name}" if the else area.name
 
 
 def type_name(area: Area) -> str:

@@ -14,8 +14,8 @@ from psycopg import sql
 from areas.importing.copy import copy_frame
 from indicators.models import Bucket, Release
 
-OWN_BUCKET_ROWS = 250_000
-SHARED_BUCKET_ROWS = 2_000_000
+OWN_BUCKET_ROWS = 500_000
+SHARED_BUCKET_ROWS = 8_000_000
 OBSERVATION, STANDING = "indicators_observation", "indicators_standing"
 TABLES = {OBSERVATION: "area_id, series_id", STANDING: "area_id, series_id, group_area_id"}
 LOCK_SPACE = 0x1E7E1  # Tells our advisory locks from anyone else's in the same database.
@@ -81,7 +81,6 @@ class OpenBucket:
                 child = sql.Identifier(f"{parent}_b{self.record.pk}")
                 for statement in (
                     f"ALTER TABLE {{child}} ADD PRIMARY KEY ({key})",
-                    "CREATE INDEX ON {child} (series_id)",
                     "ALTER TABLE {child} ADD FOREIGN KEY (series_id) REFERENCES indicators_series",
                     "ALTER TABLE {child} ADD FOREIGN KEY (area_id) REFERENCES areas_area",
                     "ALTER TABLE {parent} ATTACH PARTITION {child} "

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django.conf import settings
+from django.db.models import IntegerField
+from django.db.models.functions import Abs, Cast, Substr
 from django.http import (
     Http404,
     HttpRequest,
@@ -30,6 +33,7 @@ from indicators.presenters import pages
 from indicators.presenters.words import long_date, url, with_prefix
 
 UK = "K02000001"
+GSS_CODE = re.compile(r"^[A-Z][0-9]{8}$")
 HOME_INDICATOR = "taxpayer-income"
 EXAMPLES = (
     ("Middlesbrough", "/areas/E06000002/"),
@@ -53,8 +57,10 @@ DOORS = (
         "text": "What each one measures, for whom it is published, and where it comes from.",
     },
 )
-# Where the map of what lies inside begins, if the figure is known there: the smallest first.
+# Where the map of what lies inside begins: the smallest areas that the figure is known for, unless
+# there are more than can be told apart, or fetched, at first sight.
 FINEST_FIRST = ("lsoa", "msoa", "ward", "authority", "region", "country")
+MOST_AT_FIRST = 300
 
 
 @require_safe
@@ -179,7 +185,12 @@ def choose_inside(
 ) -> tuple[Level, Inside, list[tuple[str, str]]] | None:
     """Return the level and figure that the address asks for, or the first that has anything."""
     by_indicator = result.inside
-    indicators = [f.indicator for f in result.figures if f.indicator.pk in by_indicator]
+    # What has no figure for the place itself has none for what is inside it.
+    indicators = [
+        f.indicator
+        for f in result.figures
+        if f.holder is result.area and f.indicator.pk in by_indicator
+    ]
     if not indicators:
         return None
     levels_with = {level.edition.slug: level for level in found}
@@ -235,7 +246,14 @@ def ended_area(request: HttpRequest, area: Area) -> HttpResponse:
 
 def unknown_code(request: HttpRequest, code: str) -> HttpResponse:
     """Say that no area has this code, and offer the nearest that do."""
-    near = Area.objects.filter(code__startswith=code[:6]).order_by("code")[:5] if code else []
+    near: list[Area] = []
+    if GSS_CODE.match(code):
+        number = Cast(Substr("code", 4), IntegerField())
+        near = list(
+            Area.objects.filter(code__startswith=code[:3])
+            .annotate(distance=Abs(number - int(code[3:])))
+            .order_by("distance")[:5]
+        )
     context = {
         "page_title": f"No area has the code {code}",
         "message": (

@@ -32,8 +32,8 @@ test("slivers and islets have no outline", () => {
 
 test("the sentence says the value and its class, or why there is none", () => {
   assert.equal(
-    sentence({ name: "Coulby Newham", text: "£31,400", n: 5 }),
-    "Coulby Newham: £31,400. In the highest of five classes.",
+    sentence({ name: "Coulby Newham", text: "£31,400", label: "more than £30,000" }),
+    "Coulby Newham: £31,400. Class: more than £30,000.",
   );
   assert.equal(sentence({ name: "Ayresome", text: "", missing: "suppressed" }), "Ayresome: no data, suppressed.");
   assert.equal(sentence({ name: "Ayresome", text: "" }), "Ayresome: no data.");

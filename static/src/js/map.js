@@ -54,6 +54,7 @@ export function start(panel) {
   const layer = new AreaLayer({
     tiles: config.tiles,
     outline: config.outline,
+    bounds: config.bounds,
     colours: palette(panel),
     style: (ordinal) => styleOf(ordinal, at, values.classes, legend.hidden),
     pane: "overlayPane",
@@ -63,7 +64,8 @@ export function start(panel) {
   const ordinalOf = (code) => values.ordinals[values.codes.indexOf(code)] ?? null;
   const describe = (ordinal) => {
     const i = at.get(ordinal);
-    return { name: values.names[i], text: values.texts[i], missing: values.missing[i], n: values.classes[i] };
+    const label = values.legend?.classes.find(({ n }) => n === values.classes[i])?.label;
+    return { name: values.names[i], text: values.texts[i], missing: values.missing[i], label };
   };
 
   // Rings an area, says what it is, and keeps the table in step. `point` puts the tip at the

@@ -23,10 +23,8 @@ export function outlined(width, height) {
   return Math.min(width, height) >= 7;
 }
 
-export const FIFTHS = ["lowest", "second lowest", "middle", "second highest", "highest"];
-
-// The sentence read out for an area: "Coulby Newham: £31,400. In the highest of five classes."
-export function sentence({ name, text, missing, n }) {
+// The sentence read out for an area: "Coulby Newham: £31,400. Class: £29,000 to £33,100."
+export function sentence({ name, text, missing, label }) {
   if (!text) return `${name}: no data${missing ? `, ${missing}` : ""}.`;
-  return `${name}: ${text}. ${n ? `In the ${FIFTHS[n - 1]} of five classes.` : ""}`.trim();
+  return `${name}: ${text}.${label ? ` Class: ${label}.` : ""}`;
 }

@@ -7,8 +7,9 @@ import { FILTERED, MISSING, OUTSIDE, outlined } from "./classes.js";
 import { HATCH, hatch } from "./palette.js";
 import { pick } from "./picking.js";
 
-// A data tile serves four tiles of the screen (512 by 512 pixels).
-const view = ({ url, maxDataZoom }) => new View(new TileCache(new ZxySource(url, false), 512), maxDataZoom, 1);
+// A data tile serves one tile of the screen, or with `wider` 1 four of them.
+const view = ({ url, maxDataZoom }, wider = 0) =>
+  new View(new TileCache(new ZxySource(url, false), 256 << wider), maxDataZoom, wider);
 
 // Paths are made once per area, in the tile's own units, and kept with it: a million calls to
 // lineTo are what a repaint would otherwise cost.
@@ -33,14 +34,16 @@ const roomy = (ring, k) => {
   return outlined((right - left) * k, (bottom - top) * k);
 };
 
-// Options: tiles, outline (or null), colours, style(ordinal) → class.
+// Options: tiles, outline (or null), bounds of what is shown, colours, style(ordinal) → class.
+// With an outline, what lies around is drawn from the outline's own wide areas, and small areas
+// are fetched only where the bounds are: a county is not the price of a town.
 export const AreaLayer = GridLayer.extend({
   options: { updateWhenZooming: false, keepBuffer: 1 },
 
   initialize(options) {
     GridLayer.prototype.initialize.call(this, options);
     this._view = view(options.tiles);
-    this._outlineView = options.outline ? view(options.outline) : null;
+    this._outlineView = options.outline ? view(options.outline, 1) : null;
     this._indexes = new WeakMap();
     this._lit = null;
     this._scale = Math.min(3, (window.devicePixelRatio || 1) * 1.25);
@@ -52,8 +55,9 @@ export const AreaLayer = GridLayer.extend({
     tile.over = DomUtil.create("canvas", "map-tile", tile);
     for (const canvas of [tile.base, tile.over]) canvas.width = canvas.height = Math.round(256 * this._scale);
     const none = () => null;
+    const near = !this._outlineView || this._tileCoordsToBounds(coords).intersects(this.options.bounds);
     Promise.all([
-      this._view.getDisplayTile(coords).catch(none),
+      near ? this._view.getDisplayTile(coords).catch(none) : null,
       this._outlineView ? this._outlineView.getDisplayTile(coords).catch(none) : null,
     ]).then(([areas, outline]) => {
       Object.assign(tile, { coords, areas, outline });
@@ -165,6 +169,7 @@ export const AreaLayer = GridLayer.extend({
 
   _paint(tile) {
     const context = this._begin(tile.base);
+    this._surround(context, tile);
     if (!tile.areas) return;
     const { colours, style } = this.options;
     const { origin, scale, data } = tile.areas;
@@ -175,11 +180,13 @@ export const AreaLayer = GridLayer.extend({
     const dots = new Map(classes.map((n) => [n, []]));
     const large = [];
     for (const feature of data.get(this.options.tiles.layer) ?? []) {
+      const n = style(feature.props.o);
+      if (n === OUTSIDE && this._outlineView) continue;
       const { minX, minY, maxX, maxY } = feature.bbox;
       if (maxX * scale + dx < -2 || minX * scale + dx > 258) continue;
       if (maxY * scale + dy < -2 || minY * scale + dy > 258) continue;
       const [width, height] = [(maxX - minX) * scale, (maxY - minY) * scale];
-      (Math.max(width, height) < 2 ? dots : groups).get(style(feature.props.o)).push(feature);
+      (Math.max(width, height) < 2 ? dots : groups).get(n).push(feature);
       if (outlined(width, height)) large.push(feature);
     }
     this._hatch ??= hatch(context, colours);
@@ -187,15 +194,17 @@ export const AreaLayer = GridLayer.extend({
     this._hatch.setTransform(new DOMMatrix([1, 0, 0, 1, -dx / scale, -dy / scale]).scale(1 / (scale * HATCH)));
     const fills = { [OUTSIDE]: colours.outside, [FILTERED]: colours.filtered, [MISSING]: this._hatch };
     const fill = (n) => fills[n] ?? colours.classes[n - 1];
+    context.save();
     context.translate(dx, dy);
     context.scale(scale, scale);
-    // Each area is filled by itself: one path of ten thousand areas takes seconds. The second
-    // pass goes beneath the first and closes the seams that antialiasing leaves.
-    for (const order of ["source-over", "destination-over"]) {
-      context.globalCompositeOperation = order;
-      for (const [n, features] of groups) {
-        context.fillStyle = fill(n);
-        for (const feature of features) context.fill((feature.path ??= path(feature.geom)));
+    // Each area is filled by itself: one path of ten thousand areas takes seconds. The hairline of
+    // its own colour closes the seams that antialiasing leaves.
+    context.lineWidth = 0.6 / scale;
+    for (const [n, features] of groups) {
+      context.fillStyle = context.strokeStyle = fill(n);
+      for (const feature of features) {
+        context.fill((feature.path ??= path(feature.geom)));
+        context.stroke(feature.path);
       }
     }
     // Areas smaller than two pixels are dots, beneath the others.
@@ -209,6 +218,26 @@ export const AreaLayer = GridLayer.extend({
     context.strokeStyle = colours.hairline;
     context.lineWidth = 0.5 / scale;
     for (const feature of large) context.stroke(path(feature.geom.filter((ring) => roomy(ring, scale))));
+    context.restore();
+  },
+
+  // The wide areas around the one whose inside is shown, faintly, beneath everything.
+  _surround(context, tile) {
+    if (!tile.outline) return;
+    const { colours, outline } = this.options;
+    const { origin, scale, data } = tile.outline;
+    context.save();
+    context.translate(origin.x - tile.coords.x * 256, origin.y - tile.coords.y * 256);
+    context.scale(scale, scale);
+    context.fillStyle = colours.outside;
+    context.strokeStyle = colours.hairline;
+    context.lineWidth = 1 / scale;
+    for (const feature of data.get(outline.layer) ?? []) {
+      if (feature.props.o === outline.ordinal) continue;
+      context.fill((feature.path ??= path(feature.geom)));
+      context.stroke(feature.path);
+    }
+    context.restore();
   },
 
   _light(tile) {
