@@ -92,7 +92,7 @@ def answer(profile: Profile) -> list[str]:
 def themes(
     profile: Profile, area: Area, selected: str, with_map: dict[str, str], level: str
 ) -> list[dict[str, Any]]:
-    """Return the figure lines by theme; figures that are not published here stand last."""
+    """Return the figure lines by theme; what is not published here at all is listed apart."""
     country = next((a for a in profile.part_of if a.area_type_id == "country"), None)
     if area.area_type_id == "country":
         country = area
@@ -106,8 +106,25 @@ def themes(
                 line["values_url"] = with_map[line["id"]]
                 line["map_url"] = f"?show={line['id']}&inside={level}#inside"
         lines.sort(key=lambda line: line["value"] is None)
-        found.append({"slug": theme.slug, "name": theme.name, "lines": lines})
+        here = [line for line in lines if line["source"]]
+        absent = [line for line in lines if not line["source"]]
+        found.append(
+            {
+                "slug": theme.slug,
+                "name": theme.name,
+                "lines": here,
+                "absent": absent,
+                "absent_words": absent_words(len(absent), bool(here)),
+            }
+        )
+    found.sort(key=lambda theme: not theme["lines"])
     return found
+
+
+def absent_words(n: int, some_here: bool) -> str:
+    """Return how many figures of a theme are not published for this place."""
+    figures = "figure is" if n == 1 else "figures are"
+    return f"{n} {'more ' if some_here else ''}{figures} not published here"
 
 
 def inside_section(

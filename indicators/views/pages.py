@@ -61,6 +61,7 @@ DOORS = (
 # there are more than can be told apart, or fetched, at first sight.
 FINEST_FIRST = ("lsoa", "msoa", "ward", "authority", "region", "country")
 MOST_AT_FIRST = 300
+WIDEST = frozenset({"uk", "country-group", "country"})
 
 
 @require_safe
@@ -223,7 +224,8 @@ def area_map(area: Area, level: Level, slug: str) -> dict[str, Any] | None:
         edition=level.edition,
         values_url=map_presenter.values_url(level.edition, slug, area),
         bounds=around.bounds,
-        outline=around.edition,
+        # The coast needs no second line, and a country has nothing around it.
+        outline=None if area.area_type_id in WIDEST else around.edition,
         ordinal=around.ordinal,
     )
 

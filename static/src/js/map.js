@@ -54,7 +54,7 @@ export function start(panel) {
   const layer = new AreaLayer({
     tiles: config.tiles,
     outline: config.outline,
-    bounds: config.bounds,
+    within: config.bounds,
     colours: palette(panel),
     style: (ordinal) => styleOf(ordinal, at, values.classes, legend.hidden),
     pane: "overlayPane",

@@ -34,9 +34,9 @@ const roomy = (ring, k) => {
   return outlined((right - left) * k, (bottom - top) * k);
 };
 
-// Options: tiles, outline (or null), bounds of what is shown, colours, style(ordinal) → class.
+// Options: tiles, outline (or null), `within` (the bounds of what is shown), colours, style(ordinal) → class.
 // With an outline, what lies around is drawn from the outline's own wide areas, and small areas
-// are fetched only where the bounds are: a county is not the price of a town.
+// are fetched only within them: a county is not the price of a town.
 export const AreaLayer = GridLayer.extend({
   options: { updateWhenZooming: false, keepBuffer: 1 },
 
@@ -55,7 +55,7 @@ export const AreaLayer = GridLayer.extend({
     tile.over = DomUtil.create("canvas", "map-tile", tile);
     for (const canvas of [tile.base, tile.over]) canvas.width = canvas.height = Math.round(256 * this._scale);
     const none = () => null;
-    const near = !this._outlineView || this._tileCoordsToBounds(coords).intersects(this.options.bounds);
+    const near = !this._outlineView || this._tileCoordsToBounds(coords).intersects(this.options.within);
     Promise.all([
       near ? this._view.getDisplayTile(coords).catch(none) : null,
       this._outlineView ? this._outlineView.getDisplayTile(coords).catch(none) : null,
