@@ -31,6 +31,7 @@ CREATE TABLE indicators_observation (
 CREATE INDEX indicators_observation_series ON indicators_observation (series_id);
 """
 
+# No foreign keys: a standing never stands without its observation, which has them.
 STANDING = """
 CREATE TABLE indicators_standing (
     series_id integer NOT NULL,

@@ -14,10 +14,12 @@ from psycopg import sql
 from areas.importing.copy import copy_frame
 from indicators.models import Bucket, Release
 
-OWN_BUCKET_ROWS = 500_000
+OWN_BUCKET_ROWS = 250_000
 SHARED_BUCKET_ROWS = 8_000_000
 OBSERVATION, STANDING = "indicators_observation", "indicators_standing"
-TABLES = {OBSERVATION: "area_id, series_id", STANDING: "area_id, series_id, group_area_id"}
+KEYS = {OBSERVATION: "area_id, series_id", STANDING: "area_id, series_id, group_area_id"}
+# A standing never stands without its observation, whose keys to area and series guard both.
+GUARDED = {OBSERVATION: {"series_id": "indicators_series", "area_id": "areas_area"}, STANDING: {}}
 LOCK_SPACE = 0x1E7E1  # Tells our advisory locks from anyone else's in the same database.
 
 
@@ -52,7 +54,7 @@ class OpenBucket:
         # Not CREATE … PARTITION OF, which would lock every reader out until we commit. The
         # CHECK spares ATTACH a scan of the rows.
         with connection.cursor() as cursor:
-            for parent in TABLES:
+            for parent in KEYS:
                 cursor.execute(
                     sql.SQL(
                         "CREATE TABLE {} (LIKE {} INCLUDING DEFAULTS INCLUDING CONSTRAINTS, "
@@ -77,12 +79,14 @@ class OpenBucket:
         if self._attached:
             return
         with connection.cursor() as cursor:
-            for parent, key in TABLES.items():
+            for parent, key in KEYS.items():
                 child = sql.Identifier(f"{parent}_b{self.record.pk}")
                 for statement in (
                     f"ALTER TABLE {{child}} ADD PRIMARY KEY ({key})",
-                    "ALTER TABLE {child} ADD FOREIGN KEY (series_id) REFERENCES indicators_series",
-                    "ALTER TABLE {child} ADD FOREIGN KEY (area_id) REFERENCES areas_area",
+                    *(
+                        f"ALTER TABLE {{child}} ADD FOREIGN KEY ({column}) REFERENCES {table}"
+                        for column, table in GUARDED[parent].items()
+                    ),
                     "ALTER TABLE {parent} ATTACH PARTITION {child} "
                     "FOR VALUES FROM ({lo}) TO ({hi})",
                     "ALTER TABLE {child} DROP CONSTRAINT bound",
