@@ -96,7 +96,7 @@ def inside(level: Level, series_id: int) -> Inside:
     ).get(pk=series_id)
     packed = arrays([series_id])[series_id]
     values, markers = packed.values[level.ordinals], packed.markers[level.ordinals]
-    by_pk = Area.objects.in_bulk(level.area_ids)
+    by_pk = Area.objects.only("code", "name", "known_as").in_bulk(level.area_ids)
     return Inside(
         level=level,
         series=series,

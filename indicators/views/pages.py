@@ -199,20 +199,21 @@ def choose_inside(
     level = levels_with.get(request.GET.get("inside", ""))
     if level is None or (asked and level.edition.pk not in by_indicator[asked.pk]):
         wanted = by_indicator[(asked or indicators[0]).pk]
-        level = min(
-            (candidate for candidate in found if candidate.edition.pk in wanted),
-            key=lambda candidate: (
-                FINEST_FIRST.index(candidate.edition.area_type_id)
-                if candidate.edition.area_type_id in FINEST_FIRST
-                else len(FINEST_FIRST)
-            ),
-        )
+        level = min((one for one in found if one.edition.pk in wanted), key=first_choice)
     here = [i for i in indicators if level.edition.pk in by_indicator[i.pk]]
     indicator = asked or (here[0] if here else None)
     if indicator is None:
         return None
     choices = [(i.slug, i.name) for i in here]
     return level, inside(level, by_indicator[indicator.pk][level.edition.pk]), choices
+
+
+def first_choice(level: Level) -> tuple[bool, int]:
+    """Return the order in which levels are chosen when the address does not say."""
+    kind = level.edition.area_type_id
+    small = kind in {"lsoa", "msoa", "ward"}
+    place = FINEST_FIRST.index(kind) if kind in FINEST_FIRST else len(FINEST_FIRST)
+    return (small and len(level.area_ids) > MOST_AT_FIRST, place)
 
 
 def area_map(area: Area, level: Level, slug: str) -> dict[str, Any] | None:
