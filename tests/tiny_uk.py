@@ -23,7 +23,7 @@ from areas.models import AreaType, Edition, OverlapSet
 START = date(2009, 1, 1)
 COUNCILS = ("E06000901", "E06000902", "E06000903", "S12000901")
 COUNCIL_NAMES = ("Ashby", "Birch", "Cedar", "Dale")
-WARDS = tuple(f"E0500090{n}" for n in range(1, 7)) + ("S13000901", "S13000902")
+WARDS = (*tuple(f"E0500090{n}" for n in range(1, 7)), "S13000901", "S13000902")
 NEIGHBOURHOODS = tuple(f"E010009{n:02}" for n in range(1, 13)) + tuple(
     f"S010009{n:02}" for n in range(1, 5)
 )
