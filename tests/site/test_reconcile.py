@@ -341,8 +341,10 @@ def test_street_crime_is_known_for_west_yorkshire_and_nowhere_else(site: Site):
 
 
 def line(page: str, slug: str) -> str:
-    """Return the words of one figure line of a page."""
-    found = re.search(rf'<article class="line[^"]*" id="{slug}".*?</article>', page, re.S)
+    """Return the words of one figure of a page, or of its place among those not published."""
+    found = re.search(
+        rf'<article class="line[^"]*" id="{slug}".*?</article>|<li id="{slug}">.*?</li>', page, re.S
+    )
     assert found, slug
     return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", found[0])))
 
