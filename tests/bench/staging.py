@@ -1,10 +1,10 @@
 """Does staging cost little more than COPY and the indexes? And are publish and withdraw instant?
 
-    python -m tests.bench.staging [--indicators 47 --indicators 5] [--times 3] [--cost]
+    python -m tests.bench.staging [--indicators 47 --indicators 2] [--times 3] [--cost]
 
 Synthetic ratios (numerator and denominator, 2% not available) of every 2011 neighbourhood of the
 demo's real geography go through `stage`, `publish` and `withdraw`: 47 indicators make 2 million
-observations; 5 make a release small enough to share a bucket. The baseline takes turns with it:
+observations; 2 make a release small enough to share a bucket. The baseline takes turns with it:
 exactly the rows that staging ended up with (observations, aggregates, standings, packed arrays,
 coverage) from ready buffers, CSV or binary, by COPY into bare tables with the same columns, whose
 primary keys, indexes and foreign keys are built afterwards. `--cost` prints where staging's time
@@ -47,14 +47,19 @@ if TYPE_CHECKING:
 EDITION = "lsoa-2011"
 PERIOD = "2024-06-30"
 START = datetime(2026, 1, 1, tzinfo=UTC)
-MOST_TIMES, MOST_SECONDS = 3.0, 1.0
-REFERS_TO = {
-    "indicators_observation": ("series", "area"),
-    "indicators_standing": ("series", "area"),
-    "indicators_packedarray": ("series",),
-    "indicators_coverage": ("series", "area"),
-}
-PARENTS = {"series": "indicators_series", "area": "areas_area"}
+MOST_TIMES, MOST_SECONDS, TARGETED_ROWS = 3.0, 1.0, 2_000_000
+TABLES = (
+    "indicators_observation",
+    "indicators_standing",
+    "indicators_packedarray",
+    "indicators_coverage",
+)
+INDEXES = "SELECT indexdef FROM pg_indexes WHERE tablename = %(table)s"
+FOREIGN_KEYS = """
+SELECT DISTINCT pg_get_constraintdef(oid) FROM pg_constraint
+WHERE contype = 'f' AND (conrelid = %(table)s::regclass
+    OR conrelid IN (SELECT relid FROM pg_partition_tree(%(table)s::regclass)))
+"""
 FORMATS = ("csv", "binary")
 
 Plain = psycopg.Connection[tuple[object, ...]]
@@ -143,7 +148,7 @@ def made_by(release: Release) -> dict[str, str]:
     ids = Series.objects.filter(release=release).values_list("pk", flat=True)
     return {
         table: f"SELECT * FROM {table} WHERE series_id BETWEEN {min(ids)} AND {max(ids)}"
-        for table in REFERS_TO
+        for table in TABLES
     }
 
 
@@ -166,18 +171,17 @@ def load_bare(plain: Plain, rows: dict[str, list[bytes]], form: str) -> None:
             with plain.cursor().copy(copying) as copy:
                 for start in range(0, len(blocks), 5_000):
                     copy.write(b"".join(blocks[start : start + 5_000]))
-            indexes = "SELECT indexdef FROM pg_indexes WHERE tablename = %s"
-            for (made,) in plain.execute(indexes, (table,)).fetchall():
+            for (made,) in plain.execute(INDEXES, {"table": table}).fetchall():
                 plain.execute(
                     re.sub(r" INDEX \S+ ON (ONLY )?\S+ ", f" INDEX ON {bare} ", str(made))
                 )
-            for parent in REFERS_TO[table]:
-                plain.execute(
-                    f"ALTER TABLE {bare} ADD FOREIGN KEY ({parent}_id) REFERENCES {PARENTS[parent]}"
-                )
+            for (key,) in plain.execute(FOREIGN_KEYS, {"table": table}).fetchall():
+                plain.execute(f"ALTER TABLE {bare} ADD {key}")
 
 
-def measure(url: str, dataset: Dataset, indicators: int, times: int) -> list[Figure]:
+def measure(
+    url: str, dataset: Dataset, indicators: int, times: int, start: datetime
+) -> list[Figure]:
     """Return the figures of staging, publishing and withdrawing, in turns with the baselines."""
     from indicators.releases.publish import publish, withdraw
     from indicators.releases.stage import stage
@@ -189,7 +193,7 @@ def measure(url: str, dataset: Dataset, indicators: int, times: int) -> list[Fig
     counts: dict[str, int] = {}
     with _database.connect(url) as plain:
         for turn in range(times):
-            at = START + timedelta(days=100 * indicators + turn)
+            at = start + timedelta(days=turn)
             release = receive(dataset, f"{indicators}-{turn}", at)
             plain.execute("CHECKPOINT")
             seconds["stage"].append(timed(partial(stage, release=release, table=table, at=at)))
@@ -222,14 +226,16 @@ def measure(url: str, dataset: Dataset, indicators: int, times: int) -> list[Fig
     for name, taken in seconds.items():
         label = f"baseline, COPY of {name}" if name in FORMATS else name
         figures.append({"measure": label, "state": "warm", **quantiles(taken)})
+    figures.append({"measure": f"ratio to {base} COPY", "ratio": round(ratio, 2)})
     show(figures)
     size = f"{len(table):,} observations"
-    return [
-        *figures,
-        verdict(f"staging {size}, times {base} COPY with keys", ratio, MOST_TIMES),
+    targets = [
         verdict(f"publishing {size}", max(seconds["publish"]), MOST_SECONDS, "s"),
         verdict(f"withdrawing {size}", max(seconds["withdraw"]), MOST_SECONDS, "s"),
     ]
+    if len(table) >= TARGETED_ROWS:
+        targets.insert(0, verdict(f"staging {size}, times COPY with keys", ratio, MOST_TIMES))
+    return figures + targets
 
 
 def cost(dataset: Dataset, indicators: int) -> None:
@@ -269,12 +275,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     _database.close()
     with _database.copy_of(template, "bench_staging") as url:
         _database.switch(url)
-        sizes = args.indicators or [47, 5]
+        sizes = args.indicators or [47, 2]
         dataset = make_dataset(max(sizes))
         if args.cost:
             cost(dataset, sizes[0])
         else:
-            found = [measure(url, dataset, n, args.times) for n in sizes]
+            starts = [START + timedelta(days=args.times * n) for n in range(len(sizes))]
+            found = [
+                measure(url, dataset, n, args.times, start)
+                for n, start in zip(sizes, starts, strict=True)
+            ]
             save("staging", [figure for figures in found for figure in figures])
     return 0
 
