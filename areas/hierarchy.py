@@ -18,17 +18,26 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 BOX = re.compile(r"-?[0-9.]+(?:e-?[0-9]+)?")  # Each number of BOX(west south,east north).
 
-# An area follows every exact and best-fit set upwards. Apportioned sets say how numbers are
-# shared out, not what a place is part of.
+# An area follows every exact and best-fit set upwards, to wider types only: apportioned sets say
+# how numbers are shared out, and sets between vintages say what became of an area, not what it
+# is part of. Of two areas of one edition the nearer counts: a neighbourhood is in the council
+# that it is looked up in, whatever its best-fit ward says.
 ANCESTORS = """
-WITH RECURSIVE up(area_id) AS (
-    SELECT %s::int
+WITH RECURSIVE up(area_id, edition_id, depth) AS (
+    SELECT %s::int, 0, 0
   UNION
-    SELECT o.to_area_id FROM up
+    SELECT o.to_area_id, s.to_edition_id, up.depth + 1 FROM up
     JOIN areas_areaoverlap o ON o.from_area_id = up.area_id
     JOIN areas_overlapset s ON s.id = o.overlap_set_id AND s.kind <> 'apportioned'
+    JOIN areas_edition f ON f.id = s.from_edition_id
+    JOIN areas_areatype ft ON ft.slug = f.area_type_id
+    JOIN areas_edition t ON t.id = s.to_edition_id
+    JOIN areas_areatype tt ON tt.slug = t.area_type_id AND tt.rank < ft.rank
+), nearest AS (
+    SELECT DISTINCT ON (edition_id) area_id FROM up WHERE depth > 0
+    ORDER BY edition_id, depth, area_id
 )
-SELECT area_id FROM up WHERE area_id <> %s
+SELECT area_id FROM nearest
 """
 
 
@@ -54,7 +63,7 @@ class Outline(NamedTuple):
 def ancestors(area: Area) -> list[Area]:
     """Return every area that `area` is part of, the widest first. One query."""
     return list(
-        Area.objects.filter(pk__in=RawSQL(ANCESTORS, (area.pk, area.pk)))  # noqa: S611
+        Area.objects.filter(pk__in=RawSQL(ANCESTORS, (area.pk,)))  # noqa: S611
         .select_related("area_type")
         .order_by("area_type__rank", "code")
     )
@@ -76,7 +85,8 @@ def routes_up(edition: Edition) -> dict[Edition, list[OverlapSet]]:
     while queue:
         here = queue.popleft()
         for step in onward.get(here.pk, []):
-            if step.to_edition not in routes:
+            wider = step.to_edition.area_type.rank < step.from_edition.area_type.rank
+            if wider and step.to_edition not in routes:
                 routes[step.to_edition] = [*routes[here], step]
                 queue.append(step.to_edition)
     del routes[edition]

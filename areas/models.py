@@ -1,7 +1,7 @@
 """Places, the sets they were published in, and how those sets fit together.
 
 One model serves every level from the United Kingdom to a neighbourhood. Rules that must
-always hold are constraints in Postgres (see also migration 0002), not code.
+always hold are constraints in Postgres (see also migration 0003), not code.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ class OverlapSet(models.Model):
 class AreaOverlap(models.Model):
     """The share (0 to 1] of `from_area` that belongs to `to_area` under a set.
 
-    A trigger (migration 0002) holds exact and best-fit sets to one parent of weight 1,
+    A trigger (migration 0003) holds exact and best-fit sets to one parent of weight 1,
     and the weights of apportioned sets to a sum of 1.
     """
 

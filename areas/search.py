@@ -96,6 +96,8 @@ def by_name(text: str, limit: int) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT levelup_fold(%s)", (text,))
         (folded,) = cursor.fetchone()
+        if not folded.strip():
+            return []
         pattern = re.sub(r"([%_\\])", r"\\\1", folded)
         cursor.execute(
             BY_NAME,

@@ -1,4 +1,4 @@
-"""Vector tiles and the search for areas."""
+"""Vector tiles."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def tile(request: HttpRequest, tile_hash: str, z: int, x: int, y: int) -> HttpRe
     """Answer one tile. The hash names the content, so it may be kept for ever."""
     try:
         content = tiles.read_tile(tile_hash, z, x, y)
-    except FileNotFoundError as error:
+    except (FileNotFoundError, ValueError, OverflowError) as error:
         raise Http404("There are no such tiles.") from error
     if content is None:
         response = HttpResponse(status=204)

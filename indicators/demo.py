@@ -51,21 +51,25 @@ def is_loaded(pack: dict[str, Any]) -> bool:
 
 
 def load_demo(pack: dict[str, Any], tell: Tell) -> None:
-    """Load the whole pack in one transaction, then bake its maps. `tell` hears of each step.
+    """Load the whole pack in one transaction. `tell` hears of each step.
 
     Raises DemoError when the database already holds areas that are not the pack's.
     """
     with transaction.atomic():
         if Area.objects.exists():
             raise DemoError("This database already holds areas. The demo needs an empty one.")
-        editions = load_geography(pack, tell)
+        load_geography(pack, tell)
         load_catalogue(pack)
         for entry in pack["release"]:
             tell(f"Publishing {entry['name']}")
             load_release(entry, pack)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
-    for edition in editions.values():
+
+
+def draw_maps(tell: Tell) -> None:
+    """Bake the tiles of every edition that has outlines and no maps yet."""
+    for edition in Edition.objects.filter(tile_hash="", boundary__isnull=False).distinct():
         tell(f"Drawing maps of {edition.name}")
         tiles.bake(edition)
 

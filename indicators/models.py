@@ -134,6 +134,10 @@ class Period(models.Model):
             models.UniqueConstraint("start", "end", "kind", name="period_unique"),
             models.CheckConstraint(condition=Q(end__gte=F("start")), name="period_order"),
             models.CheckConstraint(
+                condition=Q(kind__in=["point", "calendar-year", "financial-year", "month", "span"]),
+                name="period_kind",
+            ),
+            models.CheckConstraint(
                 condition=Q(kind="point", end=F("start")) | ~Q(kind="point"), name="period_point"
             ),
         ]
@@ -237,7 +241,10 @@ class Series(models.Model):
     period = models.ForeignKey(Period, models.PROTECT, related_name="+")
     origin = models.CharField(max_length=10, choices=Origin, default=Origin.PUBLISHED)
 
-    n_members = models.PositiveIntegerField()
+    best_fit = models.BooleanField(
+        default=False, help_text="Whether any step of adding up was a best fit."
+    )
+    n_members = models.PositiveIntegerField(help_text="Areas of the edition inside the scope.")
     n_values = models.PositiveIntegerField()
     missing = models.JSONField(default=dict, help_text="Areas without a value, by marker.")
     quantiles = ArrayField(models.FloatField(), default=list)
@@ -271,7 +278,13 @@ class SeriesInput(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint("series", "input", "overlap_set", name="seriesinput_unique"),
+            models.UniqueConstraint(
+                "series",
+                "input",
+                "overlap_set",
+                name="seriesinput_unique",
+                nulls_distinct=False,
+            ),
             models.CheckConstraint(condition=~Q(series=F("input")), name="seriesinput_not_itself"),
         ]
 

@@ -83,6 +83,17 @@ def live_series(
     return [Live(*row) for row in rows]
 
 
+def latest(edition: int, indicator: str) -> int | None:
+    """Return the live series of the latest period, as `live_series` would order it. One query."""
+    return (
+        at_time(None)
+        .filter(edition=edition, indicator__slug=indicator, breakdown="")
+        .order_by("-period__end", "-period__start", "-series_id")
+        .values_list("series_id", flat=True)
+        .first()
+    )
+
+
 def by_bucket(columns: str, table: str, pairs: Iterable[tuple[int, int]]) -> sql.Composed:
     """Return the query that reads `columns` of `table` for (series id, area id) pairs.
 
@@ -143,20 +154,21 @@ def standings(
 
 
 _kept: dict[int, Packed] = {}
-_MOST_KEPT = 512
+_MOST_KEPT = 128 * 2**20  # Bytes: three hundred series of every neighbourhood.
 
 
 def arrays(series_ids: Collection[int]) -> dict[int, Packed]:
     """Return series as packed arrays by ordinal.
 
-    Arrays never change, so each process keeps the last few hundred; one query brings the rest.
+    Arrays never change, so each process keeps some; one query brings the rest.
     """
-    lacking = [pk for pk in series_ids if pk not in _kept]
-    if lacking:
+    found = {pk: kept for pk in series_ids if (kept := _kept.get(pk)) is not None}
+    if lacking := [pk for pk in series_ids if pk not in found]:
         for row in PackedArray.objects.filter(series__in=lacking):
             values = np.frombuffer(row.values, dtype="<f8")
-            _kept[row.pk] = Packed(values, np.frombuffer(row.markers, dtype=np.int8))
-    found = {pk: _kept[pk] for pk in series_ids}
-    while len(_kept) > _MOST_KEPT:
-        _kept.pop(next(iter(_kept)))
+            found[row.pk] = Packed(values, np.frombuffer(row.markers, dtype=np.int8))
+            _kept[row.pk] = found[row.pk]
+    # Threads share the cache: whatever another has dropped meanwhile is not missed.
+    while sum(kept.values.nbytes for kept in list(_kept.values())) > _MOST_KEPT:
+        _kept.pop(next(iter(_kept), 0), None)
     return found

@@ -7,13 +7,21 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from django.db.models import Prefetch
+from django.db.models import Exists, OuterRef
 
 from areas.hierarchy import ancestors
 from areas.models import Area, Member
 from indicators.insight.inside import Level
-from indicators.insight.live import Live, Reading, arrays, live_series, readings, standings
-from indicators.models import Indicator, Series, SeriesInput
+from indicators.insight.live import (
+    Live,
+    Reading,
+    arrays,
+    at_time,
+    live_series,
+    readings,
+    standings,
+)
+from indicators.models import Indicator, Series
 from indicators.statistics.rank import Floats
 
 # Up to this many peers a strip plot draws one tick each; beyond it, bins.
@@ -98,11 +106,15 @@ def profile(area: Area, *, levels: Collection[Level] = (), at: datetime | None =
             inside.setdefault(one.indicator_id, {})[one.edition_id] = one.series_id
         if one.edition_id in places:
             by_place.setdefault((places[one.edition_id], one.indicator_id), []).append(one)
+    for (place_id, indicator_id), series in by_place.items():
+        # Two editions of one place are two vintages of its data: the newest alone is shown.
+        newest = next(e for e in editions[place_id] if any(one.edition_id == e for one in series))
+        by_place[place_id, indicator_id] = [one for one in series if one.edition_id == newest]
 
     indicators = list(
-        Indicator.objects.select_related("theme", "scope__area_type").order_by(
-            "theme__order", "theme__name", "pk"
-        )
+        Indicator.objects.select_related("theme", "scope__area_type")
+        .filter(Exists(at_time(at).filter(indicator=OuterRef("pk"))))
+        .order_by("theme__order", "theme__name", "pk")
     )
     figures = [Figure(i) for i in indicators]
     candidates: dict[int, list[tuple[Area, list[Live]]]] = {}
@@ -111,31 +123,29 @@ def profile(area: Area, *, levels: Collection[Level] = (), at: datetime | None =
         pk, scope = figure.indicator.pk, figure.indicator.scope
         figure.in_scope = any(a.pk == scope.pk for a in chain)
         for place in chain:
-            if (place.pk, pk) not in by_place:
-                continue
             if place is not area and place.area_type_id not in MAY_STAND_IN:
                 continue
-            series = by_place[(place.pk, pk)]
-            periods = [s for s in series if s.kind == series[-1].kind]
-            candidates.setdefault(pk, []).append((place, periods))
-            wanted.update((s.series_id, place.pk) for s in periods)
-            for _, wider in comparators(place, chain, scope):
-                if same := matching(by_place.get((wider.pk, pk), []), series[-1]):
-                    wanted.add((same.series_id, wider.pk))
+            if own := by_place.get((place.pk, pk)):
+                candidates.setdefault(pk, []).append((place, own))
+                wanted.update((s.series_id, place.pk) for s in own)
+                for _, wider in comparators(place, chain, scope):
+                    wanted.update((s.series_id, wider.pk) for s in by_place.get((wider.pk, pk), []))
     rows = readings(wanted)
-    # A live series may say nothing of this place at all: crime in West Yorkshire, of Kent.
+    # A live series may say nothing of this place at all: crime in West Yorkshire, of Kent. Then
+    # an earlier period may, and after that a wider place.
     chosen: dict[int, list[Live]] = {}
     for figure in figures:
-        for place, periods in candidates.get(figure.indicator.pk, []):
-            if (periods[-1].series_id, place.pk) in rows:
+        for place, series in candidates.get(figure.indicator.pk, []):
+            held = [s for s in series if (s.series_id, place.pk) in rows]
+            if held:
                 figure.holder = place
-                chosen[figure.indicator.pk] = periods
+                chosen[figure.indicator.pk] = [s for s in held if like(s, held[-1])]
                 break
     shown = {
         s.pk: s
-        for s in Series.objects.filter(pk__in=[c[-1].series_id for c in chosen.values()])
-        .select_related("period", "edition__area_type", "release__dataset", "release__licence")
-        .prefetch_related(Prefetch("inputs", SeriesInput.objects.select_related("overlap_set")))
+        for s in Series.objects.filter(
+            pk__in=[c[-1].series_id for c in chosen.values()]
+        ).select_related("period", "edition__area_type", "release__dataset", "release__licence")
     }
     ranked = standings(latest(figures, chosen))
     few = [s.pk for s in shown.values() if s.n_members <= MOST_TICKS]
@@ -158,8 +168,8 @@ def profile(area: Area, *, levels: Collection[Level] = (), at: datetime | None =
         ]
         figure.ranks.sort(key=lambda r: r.group.area_type.rank)
         for key, wider in comparators(figure.holder, chain, figure.indicator.scope):
-            same = matching(by_place.get((wider.pk, figure.indicator.pk), []), own[-1])
-            reading = rows.get((same.series_id, wider.pk)) if same else None
+            twin = matching(by_place.get((wider.pk, figure.indicator.pk), []), own[-1])
+            reading = rows.get((twin.series_id, wider.pk)) if twin else None
             figure.benchmarks.append(Benchmark(key, wider, reading))
     return Profile(area, part_of, page_comparators(area, chain), figures, inside)
 
@@ -171,9 +181,15 @@ def latest(figures: list[Figure], chosen: dict[int, list[Live]]) -> set[tuple[in
     }
 
 
-def matching(candidates: list[Live], like: Live) -> Live | None:
-    """Return the series of the very same period as `like`: figures of others do not compare."""
-    return next((c for c in candidates if (c.start, c.end) == (like.start, like.end)), None)
+def like(one: Live, other: Live) -> bool:
+    """Return whether two periods are of one kind and length, and so make one trend."""
+    months = [round((s.end - s.start).days / 30.44) for s in (one, other)]
+    return one.kind == other.kind and months[0] == months[1]
+
+
+def matching(candidates: list[Live], own: Live) -> Live | None:
+    """Return the series of the very same period as `own`: figures of others do not compare."""
+    return next((c for c in candidates if (c.start, c.end) == (own.start, own.end)), None)
 
 
 def comparators(holder: Area, chain: list[Area], scope: Area) -> list[tuple[str, Area]]:

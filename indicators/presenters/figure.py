@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from areas.models import Area
+from indicators.insight.live import Reading
 from indicators.insight.profile import MOST_TICKS, Figure, Rank
 from indicators.models import Indicator, Release, Series
 from indicators.presenters.words import (
@@ -14,6 +15,7 @@ from indicators.presenters.words import (
     number,
     ordinal,
     place,
+    rounded,
     type_name,
     unit_beside,
     url,
@@ -84,6 +86,7 @@ def figure_line(figure: Figure, area: Area, country: Area | None) -> dict[str, A
             "key": b.key,
             "name": b.area.name,
             "text": number(b.reading.value, indicator.decimals),
+            "note": f"from {part}areas" if (part := share_of_parts(b.reading)) else "",
             "x": position(b.reading.value, series),
         }
         for b in figure.benchmarks
@@ -108,11 +111,16 @@ def made_from(figure: Figure) -> str:
     series = figure.series
     if series is None or series.origin == Series.Origin.PUBLISHED:
         return ""
-    kinds = {link.overlap_set.kind for link in series.inputs.all() if link.overlap_set}
-    fit = "by best fit " if "best-fit" in kinds else ""
-    coverage = figure.reading.coverage if figure.reading else 1.0
-    part = f"{number(np.floor(100 * coverage), 0)}% of its " if coverage < 1 else ""
+    fit = "by best fit " if series.best_fit else ""
+    part = share_of_parts(figure.reading)
     return f"added up {fit}from {part}smaller areas"
+
+
+def share_of_parts(reading: Reading | None) -> str:
+    """Return “98% of its ” where a figure leaves some of its smaller areas out, or nothing."""
+    if reading is None or reading.coverage >= 1:
+        return ""
+    return f"{number(np.floor(100 * reading.coverage), 0)}% of its "
 
 
 def source(release: Release, period: str) -> dict[str, str]:
@@ -138,8 +146,8 @@ def comparison(figure: Figure) -> str:
         return ""
     if with_whom.reading is None or with_whom.reading.value is None:
         return ""
-    here = round(reading.value, indicator.decimals)
-    gap = here - round(with_whom.reading.value, indicator.decimals)
+    here = rounded(reading.value, indicator.decimals)
+    gap = here - rounded(with_whom.reading.value, indicator.decimals)
     if abs(gap) < 0.5 * 10**-indicator.decimals:
         return f"The same as {place(with_whom.area)}"
     amount = f"{indicator.prefix}{number(abs(gap), indicator.decimals)}"
@@ -171,7 +179,7 @@ def rank_words(rank: Rank, series: Series, indicator: Indicator) -> dict[str, st
 def peers(series: Series, group: Area) -> str:
     """Return what is ranked or drawn: “local authorities in England and Wales with a figure”."""
     where = "England" if series.edition.area_type_id in ENGLISH_ONLY else place(group)
-    some = " with a figure" if series.missing else ""
+    some = " with a figure" if series.n_values < series.n_members else ""
     return f"{series.edition.area_type.name_plural} in {where}{some}"
 
 

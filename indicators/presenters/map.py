@@ -75,7 +75,7 @@ def rows(inside: Inside) -> list[dict[str, Any]]:
             "name": area.name,
             "known_as": known_as(area),
             "url": url(area),
-            "text": "" if np.isnan(value) else with_prefix(value, indicator),
+            "text": "" if np.isnan(value) else with_prefix(value, indicator) + flag(marker),
             "class": ramp[shade] or None,
             "missing": MARKERS[marker].meaning if np.isnan(value) else "",
         }
@@ -87,6 +87,11 @@ def rows(inside: Inside) -> list[dict[str, Any]]:
             strict=True,
         )
     ]
+
+
+def flag(marker: int) -> str:
+    """Return “ [e]” beside a value that carries a marker."""
+    return f" [{MARKERS[marker].letters}]" if marker else ""
 
 
 def values(inside: Inside) -> dict[str, Any]:

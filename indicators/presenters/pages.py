@@ -147,7 +147,8 @@ def inside_section(
     if level.edition.approximate:
         notes.append(f"These outlines are approximate. {level.edition.boundary_note}")
     if inside.series.origin == Series.Origin.AGGREGATE:
-        notes.append("Figures are added up from smaller areas.")
+        fit = " by best fit" if inside.series.best_fit else ""
+        notes.append(f"Figures are added up{fit} from smaller areas.")
     if area.area_type_id == "ward":
         notes.append(
             "Neighbourhoods are counted in the ward that holds most of their postcodes, so they "
@@ -158,7 +159,7 @@ def inside_section(
         "heading": f"{plural[0].upper()}{plural[1:]} in {place(area)}",
         "levels": [
             {
-                "name_plural": other.edition.area_type.name_plural,
+                "name_plural": level_name(other, levels),
                 "count": len(other.area_ids),
                 "url": f"?show={slug}&inside={other.edition.slug}#inside",
                 "selected": other is level,
@@ -189,6 +190,13 @@ def inside_section(
             else ""
         ),
     }
+
+
+def level_name(level: Level, levels: list[Level]) -> str:
+    """Return “wards”, with the year where several editions of them are offered."""
+    kind = level.edition.area_type
+    several = sum(other.edition.area_type_id == kind.slug for other in levels) > 1
+    return f"{kind.name_plural} {level.edition.date.year}" if several else kind.name_plural
 
 
 def attributions(releases: Iterable[Release], editions: Iterable[Edition]) -> list[str]:

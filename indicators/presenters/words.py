@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
+import numpy as np
+
 from areas.models import Area
 from indicators.models import Indicator
 
@@ -11,9 +13,17 @@ MINUS = "−"
 COMPASS = ("North", "South", "East", "West")
 
 
+def rounded(value: float, decimals: int) -> float:
+    """Return `value` as it is printed, classed and compared."""
+    return float(np.round(value, decimals))
+
+
 def number(value: float, decimals: int) -> str:
-    """Return `value` rounded, with thousands separated and a true minus sign."""
-    text = f"{value:,.{decimals}f}"
+    """Return `value` rounded, with thousands separated and a true minus sign.
+
+    Rounded as map classes are, so that 12.35 is 12.4 in both.
+    """
+    text = f"{rounded(value, decimals):,.{decimals}f}"
     if text.strip("-0.,") == "":
         text = text.lstrip("-")  # Nothing is minus nought.
     return text.replace("-", MINUS)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from areas.hierarchy import Links, links, member_ids, routes_up
 from areas.importing.copy import copy_frame, fetch_frame
-from areas.models import Edition, OverlapSet
+from areas.models import Area, Edition, OverlapSet
 from indicators.models import AuditEntry, Indicator, Period, Release, Series, SeriesInput
 from indicators.releases.storage import OpenBucket, lock_dataset, open_bucket
 from indicators.statistics.aggregate import CannotAggregate, roll_up
@@ -65,6 +65,7 @@ class Columns:
     """One series by ordinal: shape (n,) each; NaN where unknown; `row` where a row exists.
 
     `expected` and `present` count the finest areas that a figure stands for and is made from.
+    `inside` where an area lies wholly within the scope of the indicator.
     """
 
     value: Floats
@@ -76,6 +77,7 @@ class Columns:
     row: NDArray[np.bool_]
     expected: Floats
     present: Floats
+    inside: NDArray[np.bool_]
 
 
 @dataclass
@@ -90,6 +92,7 @@ class Staged:
     origin: str = Series.Origin.PUBLISHED
     source: Staged | None = None
     overlap_set: OverlapSet | None = None
+    best_fit: bool = False
     record: Series = field(default_factory=Series)
 
     @property
@@ -130,6 +133,19 @@ class Geography:
             self._routes[edition.pk] = routes_up(edition)
         return self._routes[edition.pk]
 
+    def inside(self, edition: Edition, scope: Area) -> NDArray[np.bool_]:
+        """Return which areas of `edition` lie in `scope`; groups of countries are not asked."""
+        ids = self.ids(edition)
+        if edition.area_type_id == "country-group" or scope.area_type_id == "uk":
+            return np.ones(len(ids), dtype=bool)
+        if scope.pk in ids:
+            return np.asarray(ids == scope.pk)
+        for wider, parent in self.groups(edition).items():
+            here = np.flatnonzero(self.ids(wider) == scope.pk)
+            if len(here):
+                return np.asarray(parent == here[0])
+        return np.zeros(len(ids), dtype=bool)
+
     def groups(self, edition: Edition) -> dict[Edition, Ints]:
         """Return, for each wider edition that areas are ranked in, the parent's ordinal or -1.
 
@@ -167,6 +183,9 @@ def stage(
     """
     tell = progress or (lambda stage, done, total: None)
     lock_dataset(release.dataset_id)
+    release.refresh_from_db(
+        fields=["status"], from_queryset=Release.objects.select_for_update(of=("self",))
+    )
     if release.status not in {Release.Status.RECEIVED, Release.Status.CHECKED}:
         raise StagingError([f"“{release.name}” is already {release.status}; it is staged once."])
     geography = Geography()
@@ -176,6 +195,7 @@ def stage(
     table = with_ordinals(table, geography)
 
     published = list(read_series(table, indicators, geography))
+    refuse(beyond_scope(published, geography))
     derived = list(roll_up_all(published, geography, tell))
     every = published + derived
     rows = sum(int(s.columns.row.sum()) for s in every)
@@ -268,6 +288,20 @@ def problems(
     outside = rows((pl.col("lower") > pl.col("value")) | (pl.col("upper") < pl.col("value")))
     if len(outside):
         yield f"The limits do not hold the value for {examples(outside['code'])}."
+    scale = pl.DataFrame(
+        [(i.slug, i.multiplier, 0.505 * 10.0**-i.decimals) for i in indicators.values()
+         if i.aggregation == Indicator.Aggregation.RATIO],
+        schema={"indicator": pl.String, "multiplier": pl.Float64, "half_step": pl.Float64},
+        orient="row",
+    )  # fmt: skip
+    rate = pl.col("multiplier") * pl.col("numerator") / pl.col("denominator")
+    wrong = (
+        rows(pl.col("value").is_finite() & (pl.col("denominator") > 0))
+        .join(scale, on="indicator")
+        .filter((pl.col("value") - rate).abs() > pl.col("half_step"))
+    )
+    if len(wrong):
+        yield f"The parts do not give the value for {examples(wrong['code'])}: check both."
     twice = rows(pl.struct(*SERIES_KEY, "code").is_duplicated())
     if len(twice):
         yield f"More than one row for {examples(twice['code'])} in one series: keep one."
@@ -325,9 +359,28 @@ def read_series(
             edition=edition,
             period=periods[text],
             columns=Columns(
-                **arrays, marker=marker, row=row, expected=np.ones(n), present=np.ones(n)
+                **arrays,
+                marker=marker,
+                row=row,
+                expected=np.ones(n),
+                present=np.ones(n),
+                inside=geography.inside(edition, indicators[slug].scope),
             ),
         )
+
+
+def beyond_scope(published: list[Staged], geography: Geography) -> Iterable[str]:
+    """Yield a sentence for each series with areas where its indicator may not be compared."""
+    for s in published:
+        outside = s.columns.row & ~s.columns.inside
+        if outside.any():
+            ids = geography.ids(s.edition)[outside][:MAX_EXAMPLES].tolist()
+            codes = ", ".join(Area.objects.filter(pk__in=ids).values_list("code", flat=True))
+            yield (
+                f"{s.indicator.name} may be compared across {s.indicator.scope.name} only, but "
+                f"there are {int(outside.sum()):,} areas beyond it ({codes}): take them out, or "
+                "change the indicator."
+            )
 
 
 def roll_up_all(published: list[Staged], geography: Geography, tell: Progress) -> Iterable[Staged]:
@@ -348,7 +401,7 @@ def roll_up_all(published: list[Staged], geography: Geography, tell: Progress) -
         for target in sorted(routes, key=lambda e: len(routes[e])):
             step = routes[target][-1]
             below = by_edition.get(step.from_edition)
-            if below is None or (target.area_type.rank < series.indicator.scope.area_type.rank):
+            if below is None:
                 continue
             candidate = add_up(below, step, target, geography)
             if candidate is None or candidate.key in taken:
@@ -379,10 +432,16 @@ def add_up(below: Staged, step: OverlapSet, target: Edition, geography: Geograph
         )
     except CannotAggregate:
         return None
+    # A whole that reaches beyond the scope would be shown as what it is not.
+    beyond = np.zeros(len(whole.value), dtype=bool)
+    beyond[link.parent[~columns.inside[link.member]]] = True
+    for column in (whole.value, whole.numerator, whole.denominator):
+        column[beyond] = np.nan
     if np.isnan(whole.value).all():
         return None
     nothing = np.full(len(whole.value), np.nan)
-    row = whole.present > 0
+    row = (whole.present > 0) & ~beyond
+    unknown = np.where(whole.suppressed, POSITION["c"], POSITION["x"])
     return Staged(
         indicator=below.indicator,
         breakdown=below.breakdown,
@@ -394,14 +453,16 @@ def add_up(below: Staged, step: OverlapSet, target: Edition, geography: Geograph
             upper=nothing,
             numerator=whole.numerator,
             denominator=whole.denominator,
-            marker=np.where(row & np.isnan(whole.value), POSITION["x"], 0).astype(np.int8),
+            marker=np.where(row & np.isnan(whole.value), unknown, 0).astype(np.int8),
             row=row,
             expected=whole.expected,
             present=whole.present,
+            inside=~beyond,
         ),
         origin=Series.Origin.AGGREGATE,
         source=below,
         overlap_set=step,
+        best_fit=below.best_fit or step.kind == OverlapSet.Kind.BEST_FIT,
     )
 
 
@@ -421,7 +482,8 @@ def write_series(
             edition=s.edition,
             period=s.period,
             origin=s.origin,
-            n_members=len(s.columns.value),
+            best_fit=s.best_fit,
+            n_members=int(s.columns.inside.sum()),
             n_values=shape.n_values,
             missing={LETTERS[i]: int(n) for i, n in enumerate(counts) if n},
             quantiles=shape.quantiles,
@@ -523,7 +585,10 @@ def standing_frames(s: Staged, geography: Geography) -> Iterable[pl.DataFrame]:
     scope = s.indicator.scope
     nearest_done = False
     groups = geography.groups(s.edition)
-    for wider in sorted(groups, key=lambda e: -e.area_type.rank):
+    # One edition of each type, the newest: an area is ranked once among its peers in a place.
+    newest = {e.area_type_id: e for e in sorted(groups, key=lambda e: e.date)}
+    scopes = [e for e in groups if scope.pk in geography.ids(e)]
+    for wider in sorted({*newest.values(), *scopes[:1]}, key=lambda e: (-e.area_type.rank, e.pk)):
         kind = wider.area_type
         group_ids = geography.ids(wider)
         parent = groups[wider]

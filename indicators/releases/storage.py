@@ -109,12 +109,16 @@ def open_bucket(*, rows: int, n_series: int, release: Release) -> OpenBucket:
             f"“{release.name}” has {n_series:,} series; one release holds {Bucket.BLOCK:,} at "
             "most. Split the file by indicator."
         )
+    # Attaching a partition takes locks that two stagings at once would each hold of the other's.
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, 0)", (LOCK_SPACE,))
     if rows >= OWN_BUCKET_ROWS:
         own = Bucket.objects.create(shared=False, release=release, rows=rows)
         return OpenBucket(own, attached=False)
     shared = (
-        Bucket.objects.select_for_update()
-        .filter(shared=True, rows__lt=SHARED_BUCKET_ROWS, n_series__lte=Bucket.BLOCK - n_series)
+        Bucket.objects.filter(
+            shared=True, rows__lt=SHARED_BUCKET_ROWS, n_series__lte=Bucket.BLOCK - n_series
+        )
         .order_by("pk")
         .last()
     )

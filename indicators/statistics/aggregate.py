@@ -20,7 +20,8 @@ class RolledUp(NamedTuple):
     """One entry a larger area; NaN where the whole is unknown.
 
     `expected` counts the finest areas that belong to it and `present` those whose figures are
-    in `value`, so that coverage holds through several steps.
+    in `value`, so that coverage holds through several steps. `suppressed` where a member is, so
+    that the next step knows it too.
     """
 
     value: Floats
@@ -28,6 +29,7 @@ class RolledUp(NamedTuple):
     denominator: Floats
     expected: Floats
     present: Floats
+    suppressed: NDArray[np.bool_]
 
     @property
     def coverage(self) -> Floats:
@@ -62,7 +64,8 @@ def roll_up(
     Rules (domain reference 6.5): `sum` adds values; `ratio` is multiplier × Σ numerator /
     Σ denominator; `weighted-mean` is Σ value × denominator / Σ denominator. A member that is
     not applicable (`z`) is left out; one suppressed member makes the whole unknown, since a
-    total would disclose it; below 90% of the finest areas the whole is refused.
+    total would disclose it; below 90% of the finest areas the whole is refused, and a sum as
+    soon as any is missing.
 
     Raises CannotAggregate for rule `none`.
     """
@@ -99,8 +102,12 @@ def roll_up(
         denominator=nothing if rule == "sum" else sum_bottom,
         expected=whole_expected,
         present=whole_present,
+        suppressed=any_suppressed,
     )
     refused = any_suppressed | (whole.coverage < MINIMUM_COVERAGE) | np.isnan(result)
+    if rule == "sum":
+        # A total of some is not the total: what is missing is not nought.
+        refused |= whole_present < whole_expected
     for column in (whole.value, whole.numerator, whole.denominator):
         column[refused] = np.nan
     return whole

@@ -25,9 +25,9 @@ from areas.hierarchy import outline, successors
 from areas.models import Area, Edition, Member
 from areas.search import search
 from indicators.insight.inside import Inside, Level, inside, levels
-from indicators.insight.live import data_version
+from indicators.insight.live import data_version, latest
 from indicators.insight.profile import Profile, profile
-from indicators.models import Indicator, LiveSeries, Release
+from indicators.models import Indicator, Release
 from indicators.presenters import map as map_presenter
 from indicators.presenters import pages
 from indicators.presenters.words import long_date, url, with_prefix
@@ -89,26 +89,19 @@ def home(request: HttpRequest) -> HttpResponse:
 
 def home_map() -> dict[str, Any]:
     """Return the map of the UK by local authority, or nothing while its figures are not held."""
-    live = (
-        LiveSeries.objects.filter(
-            live__endswith__isnull=True,
-            indicator__slug=HOME_INDICATOR,
-            edition__area_type="authority",
-            breakdown="",
-        )
-        .order_by("-period__end", "-edition__date")
-        .first()
-    )
     uk = Area.objects.select_related("area_type").filter(code=UK).first()
-    if live is None or uk is None:
+    if uk is None:
         return {}
-    level = next((x for x in levels(uk) if x.edition.pk == live.edition_id), None)
+    level = next((x for x in levels(uk) if x.edition.area_type_id == "authority"), None)
+    series = latest(level.edition.pk, HOME_INDICATOR) if level else None
     around = outline(uk)
-    if level is None or around is None:
+    if level is None or series is None or around is None or not level.edition.tile_hash:
         return {}
-    result = inside(level, live.series_id)
+    result = inside(level, series)
     indicator = result.series.indicator
     known = [(v, a) for v, a in zip(result.values.tolist(), result.areas, strict=True) if v == v]
+    if not known:
+        return {}
     low, high = min(known, key=lambda k: k[0]), max(known, key=lambda k: k[0])
     return {
         "map": map_presenter.config(
@@ -156,8 +149,11 @@ def area_profile(request: HttpRequest, code: str) -> HttpResponse:
         "inside": None,
     }
     was = request.GET.get("was", "")
-    if was and (old := Area.objects.filter(code=was, valid_to__isnull=False).first()):
+    old = Area.objects.filter(code=was, valid_to__isnull=False).first() if was else None
+    if old and area in successors(old):
         context["was"] = {"code": old.code, "name": old.name, "date": pages.ended(old, [])["date"]}
+    if area.valid_to and area.valid_to <= timezone.localdate():
+        context["area"]["ended"] = pages.ended(area, successors(area))
     editions: list[Edition] = []
     with_map: dict[str, str] = {}
     selected, level_slug = "", ""
@@ -272,24 +268,15 @@ def unknown_code(request: HttpRequest, code: str) -> HttpResponse:
 @require_safe
 def map_values(request: HttpRequest, edition: str, indicator: str) -> HttpResponse:
     """Answer one indicator for the areas of an edition inside another area, for the map."""
+    # Read before the figures, so that a tag never promises more than what it came with.
+    etag = f'"{data_version()}-{settings.CODE_VERSION}"'
     within = Area.objects.filter(code=request.GET.get("within", "")).first()
     if within is None:
         raise Http404("No such area.")
     level = next((x for x in levels(within) if x.edition.slug == edition), None)
-    series = (
-        LiveSeries.objects.filter(
-            live__endswith__isnull=True,
-            edition__slug=edition,
-            indicator__slug=indicator,
-            breakdown="",
-        )
-        .order_by("-period__end")
-        .values_list("series_id", flat=True)
-        .first()
-    )
+    series = latest(level.edition.pk, indicator) if level else None
     if level is None or series is None:
         raise Http404("Nothing is published there.")
-    etag = f'"{data_version()}-{settings.CODE_VERSION}"'
     response = get_conditional_response(request, etag=etag)
     if response is None:
         response = JsonResponse(map_presenter.values(inside(level, series)))

@@ -16,17 +16,18 @@ def area(code: str) -> Area:
 
 
 def slow_ancestors(code: str) -> set[str]:
-    """Follow every link upwards, one at a time."""
-    found: set[str] = set()
-    waiting = [code]
-    while waiting:
-        here = waiting.pop()
-        for pairs in overlaps().values():
-            for child, parent in pairs:
-                if child == here and parent not in found:
-                    found.add(parent)
-                    waiting.append(parent)
-    return found
+    """Follow every link upwards a step at a time; of each edition the first area reached counts."""
+    edition_of = {c: slug for slug, codes in members().items() for c in codes}
+    found: dict[str, str] = {}
+    step = [code]
+    while step:
+        above = [
+            parent for pairs in overlaps().values() for child, parent in pairs if child in step
+        ]
+        for parent in above:
+            found.setdefault(edition_of[parent], parent)
+        step = above
+    return set(found.values())
 
 
 EVERY_CODE = [code for codes in members().values() for code in codes]

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from areas.models import Edition
 from indicators.presenters.map import class_labels, shades
 from indicators.presenters.words import listed, number, ordinal
 from tests.conftest import shares
@@ -32,6 +33,8 @@ def test_home_shows_a_map_once_incomes_are_live(make_indicator, put_live, client
         shares([4.0, 2, 3, 1], [1.0] * 4, codes=COUNCILS, edition="authority",
                indicator="taxpayer-income").with_columns(value="numerator")
     )  # fmt: skip
+    assert "runs from" not in client.get("/").content.decode()  # Until its map is drawn.
+    Edition.objects.filter(slug="authority").update(tile_hash="0" * 32)
     page = client.get("/").content.decode()
     assert "runs from £1.0 in Dale to £4.0 in Ashby" in page
 
@@ -96,6 +99,7 @@ def test_map_values_are_kept_until_something_goes_live(live, put_live, client):
         f"/map/nope/share.json?within={COUNCILS[0]}",
         f"/map/uk/share.json?within={COUNCILS[0]}",
         "/tiles/00000000000000000000000000000000/1/1/1.mvt",
+        "/tiles/00000000000000000000000000000000/5/99999/1.mvt",
         "/tiles/../../etc/passwd",
         "/nowhere/",
     ],

@@ -126,6 +126,22 @@ def test_a_best_fit_ward_says_how_it_was_made(several, client):
     assert "added up by best fit from smaller areas" in page
 
 
+def test_an_earlier_period_stands_where_the_latest_is_another_nations(make_indicator, put_live):
+    make_indicator()
+    put_live(shares(SIXTEEN, period="2020-03-21"), "all")
+    put_live(shares(SIXTEEN[:12], codes=NEIGHBOURHOODS[:12], period="2021-03-21"), "england")
+    (scottish,) = profile(area(COUNCILS[3])).figures
+    assert scottish.series.period.label == "21 March 2020"
+    assert scottish.reading.value == pytest.approx(14.5)
+    (english,) = profile(area(COUNCILS[0])).figures
+    assert english.series.period.label == "21 March 2021"
+
+
+def test_what_is_not_live_anywhere_is_not_on_any_page(make_indicator):
+    make_indicator("draft")
+    assert profile(area(COUNCILS[0])).figures == []
+
+
 def test_a_profile_can_be_read_as_at_an_earlier_moment(make_indicator, put_live, clock):
     make_indicator()
     put_live(shares(SIXTEEN), "first")

@@ -17,15 +17,19 @@ class Command(BaseCommand):
         """Show a progress bar, step by step."""
         try:
             pack = demo.read_pack()
-            if demo.is_loaded(pack):
-                self.stdout.write("The demo pack is already loaded.")
-                return
-            with tqdm(total=demo.steps(pack), unit="step", ascii=" #", ncols=78) as bar:
+            loaded = demo.is_loaded(pack)
+            total = len(pack["edition"]) if loaded else demo.steps(pack)
+            with tqdm(total=total, unit="step", ascii=" #", ncols=78, disable=loaded) as bar:
 
                 def tell(step: str) -> None:
                     bar.set_postfix_str(step[:40], refresh=False)
                     bar.update()
 
-                demo.load_demo(pack, tell)
+                if loaded:
+                    self.stdout.write("The demo pack is already loaded.")
+                else:
+                    demo.load_demo(pack, tell)
+                # Also after a start that was interrupted between loading and drawing.
+                demo.draw_maps(tell)
         except demo.DemoError as error:
             raise CommandError(str(error)) from error
