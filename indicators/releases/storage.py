@@ -14,7 +14,7 @@ from psycopg import sql
 from areas.importing.copy import copy_frame
 from indicators.models import Bucket, Release
 
-OWN_BUCKET_ROWS = 250_000
+OWN_BUCKET_ROWS = 500_000
 SHARED_BUCKET_ROWS = 8_000_000
 OBSERVATION, STANDING = "indicators_observation", "indicators_standing"
 KEYS = {OBSERVATION: "area_id, series_id", STANDING: "area_id, series_id, group_area_id"}
