@@ -216,14 +216,15 @@ def _refuse_loss(release: Release, replaced: list[tuple[int, int]]) -> None:
     ids = {pk for pair in replaced for pk in pair}
     packed = dict(PackedArray.objects.filter(series__in=ids).values_list("series_id", "values"))
     known = {pk: ~np.isnan(np.frombuffer(values, "<f8")) for pk, values in packed.items()}
-    for old, new in replaced:
-        if lost := int((known[old] & ~known[new]).sum()):
-            series = Series.objects.select_related("indicator", "edition", "period").get(pk=old)
-            raise CannotPublish(
-                f"“{release.name}” was not published: it would take away {series.indicator.name} "
-                f"for {lost:,} of {series.edition.name}, {series.period}, which another dataset "
-                "holds. Add those areas, or withdraw the other release first."
-            )
+    losses = [(int((known[old] & ~known[new]).sum()), old) for old, new in replaced]
+    lost, old = max(losses, default=(0, 0))
+    if lost:
+        series = Series.objects.select_related("indicator", "edition", "period").get(pk=old)
+        raise CannotPublish(
+            f"“{release.name}” was not published: it would take away {series.indicator.name} "
+            f"for {lost:,} of {series.edition.name}, {series.period}, which another dataset "
+            "holds. Add those areas, or withdraw the other release first."
+        )
 
 
 def _settle(release: Release, action: str, by: AbstractBaseUser | None, at: datetime) -> None:
