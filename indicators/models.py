@@ -77,6 +77,9 @@ class Indicator(models.Model):
     scope = models.ForeignKey(
         Area, models.PROTECT, help_text="The widest area across which it may be compared."
     )
+    headline = models.BooleanField(
+        default=True, help_text="May lead the few sentences that sum a place up."
+    )
     missions = ArrayField(models.SlugField(), default=list, blank=True)
     capitals = ArrayField(models.SlugField(), default=list, blank=True)
 

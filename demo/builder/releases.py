@@ -30,7 +30,8 @@ SCHEMA = {
 CENSUS_DAY = "2011-03-27"
 MID_2023 = "2023-06-30"
 TAX_YEAR = "2021-04-06/P1Y"
-TRAVEL_TIMES_PUBLISHED = "2024-08-06"
+# The hospitals are those of about these years; the package says no more.
+HOSPITALS_OF = "2022-01-01/P3Y"
 ADMISSION_YEARS = "2015-01-01/P3Y"
 FAR_MINUTES = 30
 FEWEST_ADMISSIONS = 5
@@ -195,7 +196,7 @@ def stroke_travel(sources: Sources) -> pl.DataFrame:
         .group_by(pl.col("soa").alias("code"))
         .agg(pl.col("minutes").sum(), pl.len().alias("small_areas"))
     )
-    at = TRAVEL_TIMES_PUBLISHED
+    at = HOSPITALS_OF
     minutes = pl.col("minutes") * pl.col("residents")
     return pl.concat(
         [

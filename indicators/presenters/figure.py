@@ -27,8 +27,10 @@ STRIP_WIDTH, STRIP_HEIGHT = 1000, 24
 TREND_WIDTH, TREND_HEIGHT, TREND_MARGIN = 100, 24, 3
 # Beyond this a rank alone says little; the share of areas is added.
 LONG_LEAGUE = 500
-# More areas than this on one value, and a rank would read as a distinction that it is not.
-MOST_JOINT = 20
+# A greater share of areas than this on one value, and a rank would read as a distinction that
+# it is not. Fewer peers than these, and there is no league.
+MOST_JOINT = 0.1
+FEWEST_RANKED = 5
 # Types of area that only England has, whatever a figure may be compared across.
 ENGLISH_ONLY = frozenset({"region", "county"})
 
@@ -93,7 +95,9 @@ def figure_line(figure: Figure, area: Area, country: Area | None) -> dict[str, A
         if b.reading and b.reading.value is not None
     ]
     line["sentence"] = comparison(figure)
-    line["ranks"] = [rank_words(rank, series, indicator) for rank in figure.ranks]
+    line["ranks"] = [
+        rank_words(rank, series, indicator) for rank in figure.ranks if rank.out_of >= FEWEST_RANKED
+    ]
     line["rank"] = line["ranks"][0] if line["ranks"] else None
     line["strip"] = strip(figure)
     line["trend"] = trend(figure)
@@ -101,9 +105,9 @@ def figure_line(figure: Figure, area: Area, country: Area | None) -> dict[str, A
 
 
 def not_published(figure: Figure, area: Area, country: Area | None) -> str:
-    """Return why there is no figure at all, as far as we know it."""
+    """Return that there is no figure at all: whether one is published elsewhere we cannot say."""
     where = place(country) if country and not figure.in_scope else place(area)
-    return f"No data: not published for {where}"
+    return f"No data: not held for {where}"
 
 
 def made_from(figure: Figure) -> str:
@@ -120,7 +124,7 @@ def share_of_parts(reading: Reading | None) -> str:
     """Return “98% of its ” where a figure leaves some of its smaller areas out, or nothing."""
     if reading is None or reading.coverage >= 1:
         return ""
-    return f"{number(np.floor(100 * reading.coverage), 0)}% of its "
+    return f"{min(99, round(100 * reading.coverage))}% of its "
 
 
 def source(release: Release, period: str) -> dict[str, str]:
@@ -164,7 +168,7 @@ def rank_words(rank: Rank, series: Series, indicator: Indicator) -> dict[str, st
     end = "lowest" if lowest else "highest"
     joint = "joint " if rank.tied > 1 else ""
     share = ""
-    if rank.tied > MOST_JOINT:
+    if rank.tied > MOST_JOINT * rank.out_of:
         which = end if place_in == 1 else "same"
         text = f"One of {rank.tied:,} with the {which} value, of {rank.out_of:,}"
         return {"text": text, "group": peers(series, rank.group)}

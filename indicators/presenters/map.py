@@ -13,15 +13,26 @@ from areas.models import Area, Edition
 from areas.tiles import LAYER, max_zoom
 from indicators.insight.inside import Inside
 from indicators.models import Indicator, Series
-from indicators.presenters.words import known_as, number, place, unit_beside, url, with_prefix
+from indicators.presenters.words import (
+    known_as,
+    number,
+    place,
+    rounded,
+    unit_beside,
+    url,
+    with_prefix,
+)
 from indicators.statistics.classes import N_CLASSES
 from indicators.statistics.markers import MARKERS
 
 Bounds = tuple[float, float, float, float]
 
 
-def class_labels(breaks: list[float], indicator: Indicator) -> list[str]:
-    """Return the words of each class, from the lowest, in the same rounding as the values."""
+def class_labels(breaks: list[float], indicator: Indicator, lowest: float) -> list[str]:
+    """Return the words of each class, from the lowest, in the same rounding as the values.
+
+    `lowest` is the lowest value there is: a class that holds only that is named by it.
+    """
     if not breaks:
         return ["every value"]
     step = 10.0**-indicator.decimals
@@ -33,7 +44,9 @@ def class_labels(breaks: list[float], indicator: Indicator) -> list[str]:
         show(high) if high - low < 1.5 * step else f"{show(low + step)} to {show(high)}"
         for low, high in pairwise(breaks)
     ]
-    return [f"{show(breaks[0])} or less", *between, f"more than {show(breaks[-1])}"]
+    only = rounded(lowest, indicator.decimals) >= breaks[0]
+    first = show(breaks[0]) if only else f"{show(breaks[0])} or less"
+    return [first, *between, f"more than {show(breaks[-1])}"]
 
 
 def shades(n_classes: int) -> list[int]:
@@ -46,7 +59,8 @@ def shades(n_classes: int) -> list[int]:
 def legend(inside: Inside) -> dict[str, Any]:
     """Return the classes, how many of the areas inside are in each, and what a class is."""
     series, indicator = inside.series, inside.series.indicator
-    labels = class_labels(series.class_breaks, indicator)
+    lowest = series.quantiles[0] if series.quantiles else 0.0
+    labels = class_labels(series.class_breaks, indicator, lowest)
     counts = np.bincount(inside.classes, minlength=len(labels) + 1)
     plural = series.edition.area_type.name_plural
     unit = f" ({unit_beside(indicator)})" if unit_beside(indicator) else ""

@@ -66,7 +66,12 @@ def answer(profile: Profile) -> list[str]:
     extremes: list[tuple[float, Figure]] = []
     for figure in profile.figures:
         own = figure.holder is not None and figure.holder.pk == profile.area.pk
-        if not own or not figure.ranks or figure.ranks[0].out_of < FEWEST_PEERS:
+        if (
+            not own
+            or not figure.indicator.headline
+            or not figure.ranks
+            or figure.ranks[0].out_of < FEWEST_PEERS
+        ):
             continue
         rank = figure.ranks[0]
         middle = (rank.rank + (rank.tied - 1) / 2 - 0.5) / rank.out_of
@@ -83,7 +88,7 @@ def answer(profile: Profile) -> list[str]:
         unit = "" if figure.indicator.unit == "%" else f" {unit_beside(figure.indicator)}".rstrip()
         value = f"{with_prefix(figure.reading.value, figure.indicator)}{unit}"
         sentences.append(
-            f"{figure.indicator.name}: {value}, "
+            f"{figure.indicator.name}, {figure.series.period.label}: {value}, "
             f"{words['text'][0].lower()}{words['text'][1:]} {words['group']}."
         )
     return sentences
@@ -122,9 +127,9 @@ def themes(
 
 
 def absent_words(n: int, some_here: bool) -> str:
-    """Return how many figures of a theme are not published for this place."""
+    """Return how many figures of a theme are not held for this place."""
     figures = "figure is" if n == 1 else "figures are"
-    return f"{n} {'more ' if some_here else ''}{figures} not published here"
+    return f"{n} {'more ' if some_here else ''}{figures} not held for this place"
 
 
 def inside_section(
@@ -218,7 +223,15 @@ def profile_releases(profile: Profile) -> list[Release]:
 def comparators(profile: Profile) -> list[dict[str, str]]:
     """Return the areas that the whole page compares with."""
     return [
-        {"key": key, "name": area.name, "url": url(area), "type": type_name(area)}
+        {
+            "key": key,
+            # Where a figure cannot be compared across the UK, its mark stands for less.
+            "name": f"{area.name}, or the most that a figure covers"
+            if key == "widest"
+            else area.name,
+            "url": url(area),
+            "type": type_name(area),
+        }
         for key, area in profile.comparators
     ]
 

@@ -23,7 +23,7 @@ from django.views.decorators.http import require_safe
 
 from areas.hierarchy import outline, successors
 from areas.models import Area, Edition, Member
-from areas.search import search
+from areas.search import LONGEST, search
 from indicators.insight.inside import Inside, Level, inside, levels
 from indicators.insight.live import data_version, latest
 from indicators.insight.profile import Profile, profile
@@ -33,6 +33,7 @@ from indicators.presenters import pages
 from indicators.presenters.words import long_date, url, with_prefix
 
 UK = "K02000001"
+ENGLAND = "E92000001"
 GSS_CODE = re.compile(r"^[A-Z][0-9]{8}$")
 HOME_INDICATOR = "taxpayer-income"
 EXAMPLES = (
@@ -47,14 +48,14 @@ DOORS = (
         "text": "Every figure for a council, a ward or a neighbourhood, and what lies inside it.",
     },
     {
-        "label": "Find places by a figure",
-        "url": f"/areas/{UK}/#inside",
-        "text": "Map and sort every local authority of the United Kingdom by any figure.",
+        "label": "Sort the councils of a country",
+        "url": f"/areas/{ENGLAND}/#inside",
+        "text": "Map and sort England's local authorities by any figure. Other countries alike.",
     },
     {
-        "label": "Explore the indicators",
-        "url": f"/areas/{UK}/",
-        "text": "What each one measures, for whom it is published, and where it comes from.",
+        "label": "See what is held",
+        "url": f"/areas/{ENGLAND}/",
+        "text": "Each figure for England with its definition, method, cautions and source.",
     },
 )
 # Where the map of what lies inside begins: the smallest areas that the figure is known for, unless
@@ -288,7 +289,7 @@ def map_values(request: HttpRequest, edition: str, indicator: str) -> HttpRespon
 @require_safe
 def search_page(request: HttpRequest) -> HttpResponse:
     """Show the places that a question finds."""
-    question = request.GET.get("q", "")
+    question = request.GET.get("q", "")[:LONGEST]
     context = pages.search_page(question, search(question))
     context["page_title"] = f"Places for “{question}”" if question else "Find a place"
     return render(request, "search.html", context)

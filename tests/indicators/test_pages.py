@@ -178,13 +178,14 @@ def test_numbers_are_written_once_and_the_same_everywhere():
 
 def test_legend_words_leave_no_gap_and_no_overlap(make_indicator):
     share = make_indicator()
-    assert class_labels([1.0, 2.5, 2.6], share) == [
+    assert class_labels([1.0, 2.5, 2.6], share, 0.2) == [
         "1.0 or less",
         "1.1 to 2.5",
         "2.6",
         "more than 2.6",
     ]
-    assert class_labels([], share) == ["every value"]
+    assert class_labels([], share, 0.0) == ["every value"]
+    assert class_labels([0.0], share, 0.0) == ["0.0", "more than 0.0"]
     assert shades(5) == [1, 2, 3, 4, 5]
     assert shades(2) == [1, 5]
     assert shades(1) == [3]

@@ -105,7 +105,7 @@ def test_what_is_not_published_for_a_nation_says_so(several, client):
     assert figures["pay"].holder is None
     assert not figures["pay"].in_scope
     page = client.get(f"/areas/{COUNCILS[3]}/").content.decode()
-    assert "No data: not published for Scotland" in page
+    assert "No data: not held for Scotland" in page
 
 
 def test_peers_are_every_area_of_the_edition(several):

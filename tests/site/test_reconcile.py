@@ -352,7 +352,7 @@ def line(page: str, slug: str) -> str:
 @pytest.mark.parametrize("code", ["E10000016", "E07000105", "E12000008", "E06000002"])
 def test_street_crime_outside_west_yorkshire_is_said_to_be_missing_and_not_nought(site: Site, code):
     words = line(site.get(f"/areas/{code}/").text, "street-crime")
-    assert "No data: not published for" in words
+    assert "No data: not held for" in words
     assert "added up" not in words.split("Definition, table")[0]
     assert not re.search(r"\b0(\.0+)?\b", words.split("Definition, table")[0])
 
@@ -360,15 +360,15 @@ def test_street_crime_outside_west_yorkshire_is_said_to_be_missing_and_not_nough
 @pytest.mark.parametrize(
     ("code", "slug", "reason"),
     [
-        ("S12000049", "population-density", "No data: not published for Scotland"),
-        ("S12000049", "children", "No data: not published for Scotland"),
-        ("S12000049", "stroke-travel-time", "No data: not published for Scotland"),
-        ("S12000049", "stroke-admissions", "No data: not published for Scotland"),
-        ("S12000017", "street-crime", "No data: not published for Scotland"),
-        ("W06000015", "stroke-admissions", "No data: not published for Wales"),
-        ("N09000003", "household-size", "No data: not published for Northern Ireland"),
-        ("N09000003", "new-postcodes", "No data: not published for Northern Ireland"),
-        ("E06000002", "stroke-travel-time-ni", "No data: not published for England"),
+        ("S12000049", "population-density", "No data: not held for Scotland"),
+        ("S12000049", "children", "No data: not held for Scotland"),
+        ("S12000049", "stroke-travel-time", "No data: not held for Scotland"),
+        ("S12000049", "stroke-admissions", "No data: not held for Scotland"),
+        ("S12000017", "street-crime", "No data: not held for Scotland"),
+        ("W06000015", "stroke-admissions", "No data: not held for Wales"),
+        ("N09000003", "household-size", "No data: not held for Northern Ireland"),
+        ("N09000003", "new-postcodes", "No data: not held for Northern Ireland"),
+        ("E06000002", "stroke-travel-time-ni", "No data: not held for England"),
     ],
 )
 def test_a_page_says_plainly_what_is_not_published_for_its_country(site: Site, code, slug, reason):
