@@ -29,18 +29,19 @@ WITH RECURSIVE wanted AS MATERIALIZED (
     JOIN areas_areatype here ON here.slug = %(type)s
     JOIN areas_areatype deepest ON deepest.slug = %(deepest)s
     WHERE s.kind <> 'apportioned' AND (here.rank >= deepest.rank OR t.rank <= deepest.rank)
-), down(area_id, edition_id, depth) AS (
+), down(area_id, set_id, depth) AS (
     SELECT %(area)s::int, 0, 0
   UNION
-    SELECT o.from_area_id, o.from_edition_id, down.depth + 1 FROM down CROSS JOIN LATERAL (
-        SELECT o.from_area_id, s.from_edition_id FROM areas_areaoverlap o
-        JOIN areas_overlapset s ON s.id = o.overlap_set_id
+    SELECT o.from_area_id, o.overlap_set_id, down.depth + 1 FROM down CROSS JOIN LATERAL (
+        SELECT o.from_area_id, o.overlap_set_id FROM areas_areaoverlap o
         WHERE o.to_area_id = down.area_id
           AND o.overlap_set_id = ANY((SELECT sets FROM wanted)::int[]) OFFSET 0
     ) o
 ), nearest AS (
-    SELECT area_id, edition_id FROM (
-        SELECT *, min(depth) OVER (PARTITION BY edition_id) AS least FROM down WHERE depth > 0
+    SELECT DISTINCT area_id, edition_id FROM (
+        SELECT down.area_id, s.from_edition_id AS edition_id, depth,
+            min(depth) OVER (PARTITION BY s.from_edition_id) AS least
+        FROM down JOIN areas_overlapset s ON s.id = down.set_id
     ) every WHERE depth = least
 )
 SELECT e.*, t.name AS type_name, t.name_plural, t.abbreviation, t.rank,
