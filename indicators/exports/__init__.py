@@ -1,0 +1,1 @@
+"""Tables → files: CSV, XLSX, Parquet, GeoJSON, GeoPackage."""

@@ -1,0 +1,105 @@
+"""Every format holds the same figures, and none of them runs anything."""
+
+import io
+import json
+import sqlite3
+
+import polars as pl
+import pyarrow.parquet
+import pytest
+
+from indicators.exports.files import FORMATS, NoOutlines, harmless, number_format
+from indicators.presenters.table import Column, Table
+from tests.tiny_uk import COUNCILS
+
+
+@pytest.fixture
+def table():
+    return Table(
+        title="Shares of councils",
+        columns=[
+            Column("code", "Code"),
+            Column("name", "Name"),
+            Column("share", "Share", "number", 1, "%", "2021", "Office for Tests.", "Open."),
+        ],
+        frame=pl.DataFrame(
+            {"code": [*COUNCILS[:2], "X99"], "name": ["Ashby", "=1+1", "Gone"],
+             "share": [12.345, None, 0.0]}
+        ),
+        notes=[("As at", "1 January 2026")],
+        withheld=["Secret share"],
+        edition="authority",
+    )  # fmt: skip
+
+
+def test_csv_has_codes_first_and_no_formula(table):
+    lines = FORMATS["csv"].write(table).decode().splitlines()
+    assert lines == [
+        "code,name,share",
+        "E06000901,Ashby,12.345",
+        "E06000902,'=1+1,",
+        "X99,Gone,0.0",
+    ]
+
+
+@pytest.mark.parametrize("text", ["=1", "+1", "-1", "@x", "\tx", "\rx", "\n=1"])
+def test_every_dangerous_beginning_is_made_harmless(text):
+    assert harmless(pl.DataFrame({"a": [text]}))["a"].item() == f"'{text}"
+
+
+def test_negative_numbers_stay_numbers():
+    assert harmless(pl.DataFrame({"a": [-1.5]}))["a"].item() == -1.5
+
+
+def test_xlsx_is_typed_and_brings_its_notes(table):
+    book = FORMATS["xlsx"].write(table)
+    figures = pl.read_excel(io.BytesIO(book), sheet_name="Figures")
+    assert figures.columns == ["Code", "Name", "Share (%), 2021"]
+    assert figures["Share (%), 2021"].to_list() == [12.345, None, 0.0]
+    assert figures["Name"].to_list() == ["Ashby", "=1+1", "Gone"]
+    notes = pl.read_excel(io.BytesIO(book), sheet_name="Notes", has_header=False)
+    words = " ".join(str(cell) for row in notes.rows() for cell in row)
+    for part in ("As at 1 January 2026", "Office for Tests. Open.", "Secret share"):
+        assert part in words
+
+
+def test_spreadsheets_print_the_decimals_of_the_page():
+    assert number_format(Column("a", "A", "number", 2)) == "#,##0.00"
+    assert number_format(Column("a", "A", "whole")) == "#,##0"
+    assert number_format(Column("a", "A")) == "@"
+
+
+def test_parquet_keeps_types_and_says_where_figures_are_from(table):
+    found = pyarrow.parquet.read_table(io.BytesIO(FORMATS["parquet"].write(table)))
+    assert found["share"].to_pylist() == [12.345, None, 0.0]
+    assert found.schema.field("share").metadata[b"source"] == b"Office for Tests."
+    assert found.schema.metadata[b"title"] == b"Shares of councils"
+
+
+@pytest.mark.django_db
+def test_geojson_has_a_feature_an_area_and_null_for_what_is_not_drawn(table):
+    found = json.loads(FORMATS["geojson"].write(table))
+    features = found["features"]
+    assert [f["properties"]["code"] for f in features] == [*COUNCILS[:2], "X99"]
+    assert features[0]["geometry"]["type"] == "MultiPolygon"
+    longitude, latitude = features[0]["geometry"]["coordinates"][0][0][0]
+    assert -9 < longitude < 2
+    assert 49 < latitude < 61
+    assert features[1]["properties"]["share"] is None
+    assert features[2]["geometry"] is None
+
+
+@pytest.mark.django_db
+def test_geopackage_is_one_layer_with_the_figures(table, tmp_path):
+    path = tmp_path / "areas.gpkg"
+    path.write_bytes(FORMATS["gpkg"].write(table))
+    with sqlite3.connect(path) as found:
+        rows = found.execute("SELECT code, share, geom IS NULL FROM areas").fetchall()
+    assert rows == [("E06000901", 12.345, 0), ("E06000902", None, 0), ("X99", 0.0, 1)]
+
+
+@pytest.mark.django_db
+def test_areas_without_outlines_have_no_map(table):
+    lost = Table(table.title, table.columns, table.frame, edition="nowhere")
+    with pytest.raises(NoOutlines, match="choose CSV"):
+        FORMATS["geojson"].write(lost)
