@@ -57,3 +57,17 @@ def parse_period(text: str) -> ParsedPeriod:
         "span",
         f"{MONTHS[start.month - 1]} {start.year} to {MONTHS[end.month - 1]} {end.year}",
     )
+
+
+def period_text(start: date, end: date) -> str:
+    """Write a period as `parse_period` reads it: `2011-03-27`, `2017-07-01/P1M`, `2022-04-01/P1Y`.
+
+    Whole months only, as `parse_period` makes them; ValueError for any other span of days.
+    """
+    if end == start:
+        return start.isoformat()
+    after = end + timedelta(days=1)
+    months = 12 * (after.year - start.year) + after.month - start.month
+    if after.day != start.day or months < 1:
+        raise ValueError(f"{start} to {end} is not a whole number of months.")
+    return f"{start.isoformat()}/P{months // 12}Y" if months % 12 == 0 else f"{start}/P{months}M"

@@ -1,6 +1,7 @@
 """Every statistic against a slow version that can be read at a glance."""
 
 import math
+from datetime import date
 from fractions import Fraction
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 
 from indicators.statistics.aggregate import CannotAggregate, roll_up
 from indicators.statistics.classes import N_BINS, class_breaks, classify, summarise
-from indicators.statistics.periods import parse_period
+from indicators.statistics.periods import parse_period, period_text
 from indicators.statistics.rank import standings
 
 maybe_missing = st.one_of(st.just(math.nan), st.integers(-20, 20).map(float))
@@ -230,3 +231,20 @@ def test_periods_are_read_and_named(text, label, end):
 def test_a_period_that_cannot_be_read_is_refused_with_a_sentence(text):
     with pytest.raises(ValueError, match="is not a period"):
         parse_period(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("2011-03-27", "2017-07-01/P1M", "2021-04-06/P1Y", "2017-01-01/P3Y", "2022-01-01/P1Y"),
+        *("2023-10-01/P3M", "2020-02-29", "2016-03-01/P30M"),
+    ],
+)
+def test_a_period_is_written_as_it_is_read(text):
+    found = parse_period(text)
+    assert period_text(found.start, found.end) == text
+
+
+def test_a_span_of_odd_days_has_no_period_text():
+    with pytest.raises(ValueError, match="whole number of months"):
+        period_text(date(2020, 1, 1), date(2020, 1, 17))
