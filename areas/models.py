@@ -6,6 +6,7 @@ always hold are constraints in Postgres (see also migration 0003), not code.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import ClassVar
 
 from django.contrib.gis.db import models
@@ -13,6 +14,8 @@ from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db.models import F, Func, Q
 
 BRITISH_NATIONAL_GRID = 27700
+# No markup and no control characters.
+PLAIN_WORDS = r"^[^<>[:cntrl:]]*$"
 
 
 class AreaType(models.Model):
@@ -256,3 +259,55 @@ class Postcode(models.Model):
 
     def __str__(self) -> str:
         return f"{self.postcode[:-3]} {self.postcode[-3:]}"
+
+
+class AreaGroup(models.Model):
+    """Areas of one type that somebody named, to compare others with; it never changes.
+
+    Whoever has its address may use it, so `token` is past guessing. Triggers (migration
+    `area_groups`) refuse every update and every member after the first lot.
+    """
+
+    MOST = 2_000
+
+    token = models.CharField(max_length=16)
+    name = models.CharField(max_length=120)
+    made_by = models.CharField(max_length=80, blank=True, db_default="")
+    area_type = models.ForeignKey(AreaType, models.PROTECT, related_name="+")
+    n_members = models.PositiveSmallIntegerField()
+    created_at: models.DateTimeField[datetime, datetime] = models.DateTimeField()
+
+    areas = models.ManyToManyField(Area, through="GroupMember", related_name="+")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint("token", name="areagroup_token_unique"),
+            models.CheckConstraint(
+                condition=Q(token__regex=r"^[A-Za-z0-9_-]{16}$"),  # noqa: S106
+                name="areagroup_token_form",
+            ),
+            models.CheckConstraint(
+                condition=Q(name__regex=PLAIN_WORDS)
+                & Q(name__regex=r"\S")
+                & Q(made_by__regex=PLAIN_WORDS),
+                name="areagroup_plain_words",
+            ),
+            models.CheckConstraint(
+                condition=Q(n_members__gte=2) & Q(n_members__lte=2_000), name="areagroup_size"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class GroupMember(models.Model):
+    """An area in a group."""
+
+    group = models.ForeignKey(AreaGroup, models.CASCADE, db_index=False)
+    area = models.ForeignKey(Area, models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint("group", "area", name="groupmember_unique"),
+        ]
