@@ -78,10 +78,13 @@ class Inside:
     areas: list[Area]
 
 
-def levels(area: Area) -> list[Level]:
-    """Return the levels inside `area`, the widest first, one edition each. One query."""
+def levels(area: Area, deepest: str = DEEPEST_OF_WIDE) -> list[Level]:
+    """Return the levels inside `area`, the widest first, one edition each. One query.
+
+    Of an area wider than type `deepest`, none narrower than that.
+    """
     found = []
-    parameters = {"area": area.pk, "type": area.area_type_id, "deepest": DEEPEST_OF_WIDE}
+    parameters = {"area": area.pk, "type": area.area_type_id, "deepest": deepest}
     for row in Edition.objects.raw(DOWN, parameters):
         extra = vars(row)
         row.area_type = AreaType(

@@ -63,22 +63,26 @@ def at_time(at: datetime | None) -> QuerySet[LiveSeries]:
 
 
 def live_series(
-    editions: Collection[int], at: datetime | None = None, breakdown: str = ""
+    editions: Collection[int],
+    at: datetime | None = None,
+    breakdown: str = "",
+    indicators: Collection[int] | None = None,
 ) -> list[Live]:
-    """Return the live series of these editions, the latest period of each last. One query."""
-    rows = (
-        at_time(at)
-        .filter(edition__in=editions, breakdown=breakdown)
-        .order_by(F("period__end"), F("period__start"), F("series_id"))
-        .values_list(
-            "series_id",
-            "indicator_id",
-            "edition_id",
-            "period__kind",
-            "period__start",
-            "period__end",
-            "period__label",
-        )
+    """Return the live series of these editions, the latest period of each last. One query.
+
+    Of `indicators` (ids) only, when given.
+    """
+    found = at_time(at).filter(edition__in=editions, breakdown=breakdown)
+    if indicators is not None:
+        found = found.filter(indicator__in=indicators)
+    rows = found.order_by(F("period__end"), F("period__start"), F("series_id")).values_list(
+        "series_id",
+        "indicator_id",
+        "edition_id",
+        "period__kind",
+        "period__start",
+        "period__end",
+        "period__label",
     )
     return [Live(*row) for row in rows]
 
