@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -106,6 +106,7 @@ class Across:
     history: list[Moment] = field(default_factory=list)
     n_periods: int = 0
     wider: list[Area] = field(default_factory=list)
+    moments: dict[int, dict[str, Value]] = field(default_factory=dict)
 
     def as_inside(self) -> Inside:
         """The areas of the scope in the form that legends are made of, without their names."""
@@ -120,21 +121,39 @@ class Across:
         )
 
 
-def held(indicator: Indicator) -> list[Held]:
-    """Return what is live of `indicator`: the widest type and newest edition first. One query.
+def held(indicator: Indicator, version: int) -> list[Held]:
+    """Return what is live of `indicator`: the widest type and newest edition first.
 
-    Periods of an edition are in order, the latest last.
+    Periods of an edition are in order, the latest last. One query, none when this process has
+    kept the answer for this `version` of the data.
     """
-    rows = (
-        at_time(None)
-        .filter(indicator=indicator, breakdown="")
-        .select_related("edition__area_type", "period")
-        .order_by(
-            "edition__area_type__rank", "-edition__date", "edition", "period__end", "period__start"
-        )
-    )
-    # A group of countries is a benchmark, not a set of areas to look through.
-    return [Held(row.series_id, row.edition, row.period) for row in rows]
+    key = (indicator.pk, version)
+    if (known := _held.get(key)) is None:
+        rows = (
+            at_time(None)
+            .filter(indicator=indicator, breakdown="")
+            .select_related("edition__area_type", "period")
+            .order_by(
+                "edition__area_type__rank", "-edition__date", "edition", "period__end",
+                "period__start",
+            )
+        )  # fmt: skip
+        known = [Held(row.series_id, row.edition, row.period) for row in rows]
+        keep(_held, key, known)
+    return known
+
+
+_held: dict[tuple[int, int], list[Held]] = {}
+_bases: dict[tuple[int, ...], Across] = {}
+_wholes: dict[tuple[int, ...], Across] = {}
+_MOST_KEPT = {id(_held): 512, id(_bases): 24, id(_wholes): 24}
+
+
+def keep(store: dict[Any, Any], key: Any, value: Any) -> None:
+    """Keep an answer in this process, in place of the oldest when there are many."""
+    store[key] = value
+    while len(store) > _MOST_KEPT[id(store)]:
+        store.pop(next(iter(store)), None)
 
 
 def levels_of(found: Iterable[Held]) -> list[Edition]:
@@ -184,47 +203,59 @@ def choose(found: list[Held], level: str, period: str) -> Held:
 def values_at(indicator: Indicator, chosen: Held, version: int) -> Across:
     """Return the values, classes and ranks of one series. Two queries, or one when it is kept."""
     series = series_of([chosen.series_id]).get()
-    return _across(indicator, [], chosen, series, roster(chosen.edition, version))
+    return _across(indicator, chosen, series, version)
 
 
 def across(indicator: Indicator, found: list[Held], chosen: Held, version: int) -> Across:
     """Return everything that the page of an indicator says of one level and period.
 
-    Two queries, when its arrays and rosters are not kept by this process some more.
+    Two queries, some more when this process has not kept its arrays and rosters. What is said
+    about the indicator, the release and its licence is read anew each time.
     """
     alike = [h for h in found if h.edition == chosen.edition and like(h, chosen)]
     shown = alike[-MOST_PERIODS:]
     if chosen not in shown:
         shown = [chosen, *shown]
+    rows = {s.pk: s for s in series_of([h.series_id for h in shown])}
+    base = _across(indicator, chosen, rows[chosen.series_id], version)
+    key = base_key(indicator, chosen, version)
+    if (whole := _wholes.get(key)) is None:
+        whole = replace(base)
+        moments = _add_wider(whole, found, shown, version)
+        whole.moments = moments
+        keep(_wholes, key, whole)
+    return replace(
+        whole,
+        indicator=indicator,
+        held=found,
+        series=rows[chosen.series_id],
+        n_periods=len(alike),
+        history=[Moment(h, rows[h.series_id], whole.moments[h.series_id]) for h in shown],
+    )
+
+
+def _add_wider(
+    result: Across, found: list[Held], shown: list[Held], version: int
+) -> dict[int, dict[str, Value]]:
+    """Fill in the wider areas of `result`; return their figures in each period `shown`."""
+    indicator, chosen = result.indicator, result.chosen
     moments = {(h.period.start, h.period.end) for h in shown}
     kinds = {indicator.scope.area_type_id, "country", "region"}
+    # Regions are summed up for the chosen period only.
     wide = [
         h
         for h in found
         if h.edition.area_type_id in kinds
         and (h.period.start, h.period.end) in moments
         and h.edition.area_type.rank <= chosen.edition.area_type.rank
+        and (
+            h.edition.area_type_id != "region"
+            or indicator.scope.area_type_id == "region"
+            or h.period == chosen.period
+        )
     ]
-    # Regions are summed up for the chosen period only.
-    wide = [
-        h
-        for h in wide
-        if h.edition.area_type_id != "region"
-        or indicator.scope.area_type_id == "region"
-        or h.period == chosen.period
-    ]
-    rows = {s.pk: s for s in series_of([h.series_id for h in shown])}
-    kept = arrays([chosen.series_id, *(h.series_id for h in wide)])
-    result = _across(
-        indicator, found, chosen, rows[chosen.series_id], roster(chosen.edition, version)
-    )
+    kept = arrays([h.series_id for h in wide])
     result.wider, readings = _wider(indicator, wide, kept, version)
-    result.n_periods = len(alike)
-    for h in shown:
-        at = (h.period.start, h.period.end)
-        readings_then = {code: value for (code, start, end), value in readings.items()
-                         if (start, end) == at}  # fmt: skip
-        result.history.append(Moment(h, rows[h.series_id], readings_then))
     now = (chosen.period.start, chosen.period.end)
     result.widest = readings.get((indicator.scope.code, *now))
     result.whole = summed_up(result, indicator.scope, result.inside, result.widest)
@@ -235,7 +266,10 @@ def across(indicator: Indicator, found: list[Held], chosen: Held, version: int) 
             if mask.any():
                 own = readings.get((area.code, *now))
                 result.groups.append(summed_up(result, area, mask, own))
-    return result
+    by_period: dict[tuple[Any, Any], dict[str, Value]] = {}
+    for (code, start, end), value in readings.items():
+        by_period.setdefault((start, end), {})[code] = value
+    return {h.series_id: by_period.get((h.period.start, h.period.end), {}) for h in shown}
 
 
 def series_of(ids: Iterable[int]) -> QuerySet[Series]:
@@ -249,26 +283,34 @@ def series_of(ids: Iterable[int]) -> QuerySet[Series]:
     )
 
 
-def _across(
-    indicator: Indicator, found: list[Held], chosen: Held, series: Series, who: Roster
-) -> Across:
-    packed = arrays([chosen.series_id])[chosen.series_id]
-    inside = who.within(indicator.scope)
-    standing = standings(packed.values, np.where(inside, 0, -1))
-    return Across(
-        indicator=indicator,
-        held=found,
-        chosen=chosen,
-        series=series,
-        roster=who,
-        values=packed.values,
-        markers=packed.markers,
-        inside=inside,
-        classes=classify(packed.values, series.class_breaks, indicator.decimals),
-        rank=standing.rank,
-        tied=standing.tied,
-        out_of=int(standing.out_of.max(initial=0)),
-    )
+def base_key(indicator: Indicator, chosen: Held, version: int) -> tuple[int, ...]:
+    """Return what the numbers of one series depend on."""
+    return indicator.pk, indicator.scope_id, indicator.decimals, chosen.series_id, version
+
+
+def _across(indicator: Indicator, chosen: Held, series: Series, version: int) -> Across:
+    key = base_key(indicator, chosen, version)
+    if (base := _bases.get(key)) is None:
+        who = roster(chosen.edition, version)
+        packed = arrays([chosen.series_id])[chosen.series_id]
+        inside = who.within(indicator.scope)
+        standing = standings(packed.values, np.where(inside, 0, -1))
+        base = Across(
+            indicator=indicator,
+            held=[],
+            chosen=chosen,
+            series=series,
+            roster=who,
+            values=packed.values,
+            markers=packed.markers,
+            inside=inside,
+            classes=classify(packed.values, series.class_breaks, indicator.decimals),
+            rank=standing.rank,
+            tied=standing.tied,
+            out_of=int(standing.out_of.max(initial=0)),
+        )
+        keep(_bases, key, base)
+    return replace(base, indicator=indicator, series=series, groups=[])
 
 
 def _wider(

@@ -33,6 +33,7 @@ from indicators.presenters.table import Column, Table
 from indicators.presenters.words import (
     listed,
     long_date,
+    numbers,
     place,
     unit_beside,
     with_prefix,
@@ -247,17 +248,21 @@ def block_values(across: Across, block: int) -> dict[str, Any]:
         "codes": part["code"].to_list(),
         "names": part["name"].to_list(),
         "known_as": part["known_as"].to_list(),
-        "texts": [value_text(across, i) for i in at.tolist()],
+        "texts": value_texts(across, at),
         "missing": [missing_words(across, i) for i in at.tolist()],
     }
 
 
-def value_text(across: Across, ordinal: int) -> str:
-    """Return the figure of an area with its marker, or nothing."""
-    value = float(across.values[ordinal])
-    if np.isnan(value):
-        return ""
-    return with_prefix(value, across.indicator) + map_presenter.flag(int(across.markers[ordinal]))
+def value_texts(across: Across, at: Ints) -> list[str]:
+    """Return the figure of each ordinal in `at` with its marker, or nothing."""
+    indicator, values = across.indicator, across.values[at]
+    known = ~np.isnan(values)
+    texts = iter(numbers(values[known], indicator.decimals))
+    unit = "%" if indicator.unit == "%" else ""
+    return [
+        f"{indicator.prefix}{next(texts)}{unit}{map_presenter.flag(marker)}" if has else ""
+        for has, marker in zip(known.tolist(), across.markers[at].tolist(), strict=True)
+    ]
 
 
 def missing_words(across: Across, ordinal: int) -> str:
@@ -538,44 +543,33 @@ def table_rows(across: Across, order: Ints) -> list[dict[str, Any]]:
         names, codes = wider["name"].to_list(), wider["code"].to_list()
     above = up[1][order].tolist() if up else [-1] * len(order)
     from_top = across.out_of - (across.rank[order] + across.tied[order] - 1) + 1
-    low, high = across.series.plot_low, across.series.plot_high
-    start = min(0.0, low or 0.0)
-    reach = (high or 0.0) - start
-    rows = []
-    for i, (at, code, name, known, parent, rank, tied, value, shade) in enumerate(
-        zip(
-            order.tolist(),
-            part["code"].to_list(),
-            part["name"].to_list(),
-            part["known_as"].to_list(),
-            above,
-            from_top.tolist(),
-            across.tied[order].tolist(),
-            across.values[order].tolist(),
-            across.classes[order].tolist(),
-            strict=True,
-        )
-    ):
-        missing = value != value
-        rows.append(
-            {
-                "n": i,
-                "ordinal": at,
-                "code": code,
-                "name": name,
-                "known_as": f"in {known}" if known else "",
-                "parent": names[parent] if parent >= 0 else "",
-                "parent_code": codes[parent] if parent >= 0 else "",
-                "text": value_text(across, at),
-                "missing": missing_words(across, at) if missing else "",
-                "class": ramp[shade] or "missing",
-                "rank": "" if missing else f"{rank:,}{'=' if tied > 1 else ''}",
-                "bar": 0
-                if missing or reach <= 0
-                else round(min(100.0, max(0.0, 100 * (value - start) / reach)), 1),
-            }
-        )
-    return rows
+    values = across.values[order]
+    low, high = across.series.plot_low or 0.0, across.series.plot_high or 0.0
+    start = min(0.0, low)
+    reach = max(high - start, 1e-12)
+    bars = np.clip(100 * np.nan_to_num(values - start) / reach, 0, 100).round(1)
+    columns = zip(
+        order.tolist(), part["code"].to_list(), part["name"].to_list(),
+        part["known_as"].to_list(), above, from_top.tolist(), across.tied[order].tolist(),
+        across.classes[order].tolist(), value_texts(across, order), bars.tolist(),
+        strict=True,
+    )  # fmt: skip
+    return [
+        {
+            "ordinal": at,
+            "code": code,
+            "name": name,
+            "known_as": f"in {known}" if known else "",
+            "parent": names[parent] if parent >= 0 else "",
+            "parent_code": codes[parent] if parent >= 0 else "",
+            "text": text,
+            "missing": "" if text else missing_words(across, at),
+            "class": ramp[shade] or "missing",
+            "rank": f"{rank:,}{'=' if tied > 1 else ''}" if text else "",
+            "bar": bar if text else 0,
+        }
+        for at, code, name, known, parent, rank, tied, shade, text, bar in columns
+    ]
 
 
 ROW = (
@@ -779,27 +773,44 @@ def same_theme(others: Iterable[Indicator]) -> list[dict[str, str]]:
     return [{"name": i.name, "url": address(i.slug), "scope": i.scope.name} for i in others]
 
 
-def filter_options(across: Across) -> list[dict[str, Any]]:
-    """Return the wider areas that the table may be cut down to: (type, its areas by name)."""
+_options: dict[tuple[int, int, int], str] = {}
+
+
+def filter_options(across: Across, chosen: str) -> SafeString:
+    """Return the wider areas that the table may be cut down to, as groups of options in HTML.
+
+    Kept for the roster, since hundreds of options are half the work of a page.
+    """
+    who = across.roster
+    key = (who.edition.pk, who.version, across.indicator.scope_id)
+    if key not in _options:
+        if len(_options) > 64:
+            _options.clear()
+        _options[key] = "".join(option_groups(across))
+    text = _options[key]
+    if chosen:
+        text = text.replace(f'value="{chosen}"', f'value="{chosen}" selected', 1)
+    return mark_safe(text)  # noqa: S308 Every name in it is escaped; codes are A to Z and digits.
+
+
+def option_groups(across: Across) -> Iterable[str]:
+    """Yield a group of options for each wider type that parts the areas of the scope."""
     rank = across.chosen.edition.area_type.rank
-    found = []
     for wider, at in across.roster.parents.items():
         kind = wider.area_type
         if kind.slug not in {"country", "region", "county", "authority"} or kind.rank >= rank:
             continue
-        present = np.unique(at[across.inside & (at >= 0)])
+        present = set(np.unique(at[across.inside & (at >= 0)]).tolist())
         who = roster(wider, across.roster.version)
         names, codes = who.frame["name"].to_list(), who.frame["code"].to_list()
-        order = [i for i in who.by_name.tolist() if i in set(present.tolist())]
-        if len(order) > 1:
-            plural = kind.name_plural
-            found.append(
-                {
-                    "label": plural[0].upper() + plural[1:],
-                    "areas": [{"code": codes[i], "name": names[i]} for i in order],
-                }
-            )
-    return found
+        options = [
+            f'<option value="{codes[i]}">{escape(names[i])}</option>'
+            for i in who.by_name.tolist()
+            if i in present
+        ]
+        if len(options) > 1:
+            label = kind.name_plural[0].upper() + kind.name_plural[1:]
+            yield f'<optgroup label="{escape(label)}">{"".join(options)}</optgroup>'
 
 
 def indicator_list(

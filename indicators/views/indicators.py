@@ -149,9 +149,13 @@ def find_indicator(slug: str) -> Indicator:
     )
 
 
-def find_held(indicator: Indicator, level: str, period: str) -> tuple[list[Held], Held | None]:
+def find_held(
+    indicator: Indicator, level: str, period: str, version: int
+) -> tuple[list[Held], Held | None]:
     """Return what is live and what of it is asked for; raises Refusal where that is not held."""
-    found = held(indicator)
+    found = held(indicator, version)
+    if not found:
+        return [], None
     if not found:
         return [], None
     try:
@@ -197,7 +201,8 @@ def indicator_page(request: HttpRequest, slug: str) -> HttpResponse:
     """Show one indicator: its answer, map, distribution, countries, history, table, method."""
     query = Query.read(request, slug)
     indicator = find_indicator(slug)
-    found, chosen = find_held(indicator, query.level, query.period)
+    version = data_version()
+    found, chosen = find_held(indicator, query.level, query.period, version)
     others = relatives(indicator)
     context: dict[str, Any] = {
         "page_title": indicator.name,
@@ -210,7 +215,6 @@ def indicator_page(request: HttpRequest, slug: str) -> HttpResponse:
     if chosen is None:
         context["definition"] = indicator.definition
         return render(request, "indicator.html", context)
-    version = data_version()
     result = across(indicator, found, chosen, version)
     within = find_within(result, query.within)
     context |= shown(result, within)
@@ -336,7 +340,7 @@ def table(result: Across, query: Query, within: Area | None) -> dict[str, Any]:
         "level": kept["level"],
         "period": kept["period"],
         "sort": plain,
-        "options": presenter.filter_options(result),
+        "options": presenter.filter_options(result, query.within),
         "clear": address(slug, level=kept["level"], period=kept["period"], sort=plain) + "#table",
         "pages": [
             {"number": k, "url": page_at(k), "selected": k == query.page}
@@ -382,14 +386,16 @@ def indicator_file(request: HttpRequest, slug: str, extension: str) -> HttpRespo
 def asked_for(request: HttpRequest, indicator: Indicator) -> Across:
     """Return the level and period that an address asks for; raises Refusal where there is none."""
     level = request.GET.get("level", "").strip()
-    found, chosen = find_held(indicator, level, request.GET.get("period", "").strip())
+    version = data_version()
+    period = request.GET.get("period", "").strip()
+    _, chosen = find_held(indicator, level, period, version)
     if chosen is None:
         raise Refusal(
             f"{indicator.name} is not published yet",
             "There are no figures to download.",
             [("All indicators", "/indicators/")],
         )
-    return values_at(indicator, chosen, data_version())
+    return values_at(indicator, chosen, version)
 
 
 def map_whole(request: HttpRequest, edition: str, indicator: str) -> HttpResponse:
@@ -421,7 +427,7 @@ def map_reply(
     if indicator is None:
         raise Http404("No such indicator.")
     try:
-        found = held(indicator)
+        found = held(indicator, version)
         chosen = choose(found, edition, request.GET.get("period", ""))
     except (NotHeld, ValueError) as error:
         raise Http404(str(error)) from error
