@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from indicators.views import pages, parts
+from indicators.views import indicators, pages, parts
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -12,4 +12,13 @@ urlpatterns = [
     path("search/", pages.search_page, name="search"),
     path("search/suggest", pages.suggest, name="suggest"),
     path("map/<slug:edition>/<slug:indicator>.json", pages.map_values, name="map-values"),
+    path("map/<slug:edition>/<slug:indicator>/all.json", indicators.map_whole, name="map-whole"),
+    path("map/<slug:edition>/<slug:indicator>/areas.json", indicators.map_areas, name="map-areas"),
+    path("indicators/", indicators.indicator_list, name="indicators"),
+    path("indicators/<str:slug>/", indicators.indicator_page, name="indicator"),
+    path(
+        "indicators/<str:slug>/table.<str:extension>",
+        indicators.indicator_file,
+        name="indicator-file",
+    ),
 ]
