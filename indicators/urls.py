@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from indicators.views import indicators, pages, parts
+from indicators.views import about, indicators, pages, parts
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -21,4 +21,12 @@ urlpatterns = [
         indicators.indicator_file,
         name="indicator-file",
     ),
+    path("about/", about.index, name="about"),
+    path("about/data/", about.data, name="about-data"),
+    path("about/method/", about.method, name="about-method"),
+    path("about/status-codes/", about.status_codes, name="about-status-codes"),
+    path("about/accessibility/", about.accessibility, name="about-accessibility"),
+    path("about/privacy/", about.privacy, name="about-privacy"),
+    path("robots.txt", about.robots, name="robots"),
+    path("sitemap.xml", about.sitemap, name="sitemap"),
 ]

@@ -54,6 +54,9 @@ SECRET_KEY = required(
 ALLOWED_HOSTS = os.environ.get("LEVELUP_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
 CSRF_TRUSTED_ORIGINS = [o for o in os.environ.get("LEVELUP_ORIGINS", "").split(",") if o]
 
+# Whom readers may write to, on the pages about accessibility and privacy; optional.
+CONTACT_EMAIL = os.environ.get("LEVELUP_CONTACT_EMAIL", "")
+
 # Where uploads, tiles and the private servers live.
 LEVELUP_HOME = Path(os.environ.get("LEVELUP_HOME", BASE_DIR / "var"))
 TILE_DIR = LEVELUP_HOME / "tiles"
