@@ -169,6 +169,7 @@ def inside_section(
         )
     empty = not inside.classes.any()
     return {
+        "level": level.edition.slug,
         "heading": f"{plural[0].upper()}{plural[1:]} in {place(area)}",
         "levels": [
             {

@@ -228,18 +228,21 @@ def theme_alone(
     found = levels(where.area)
     result = profile(where.area, levels=found, where=where, indicators=shown_ids)
     with_map: dict[str, str] = {}
-    level_slug = ""
-    if chosen := choose_level(asked, found, result):
-        level, here = chosen
-        level_slug = level.edition.slug
-        with_map = map_addresses(level, [(i.slug, i.name) for i in here], where.area)
+    # The map of the page that is open stays at its level.
+    level = next((one for one in found if one.edition.slug == asked.inside), None)
+    if level is not None:
+        with_map = map_addresses(
+            level,
+            [(i.slug, i.name) for i in on_map(result) if level.edition.pk in result.inside[i.pk]],
+            where.area,
+        )
     wanted = set(shown_ids or [e.indicator_id for e in entries])
     themes = pages.themes(
         result,
         [e for e in entries if e.indicator_id in wanted],
         replace(asked, theme=""),
         with_map,
-        level_slug,
+        asked.inside,
         reader_of(request),
     )
     response = render(
@@ -270,13 +273,7 @@ def choose_level(
     asked: Asked, found: list[Level], result: Profile
 ) -> tuple[Level, list[Indicator]] | None:
     """Return the level of the map and the indicators that it has, or None for no map."""
-    by_indicator = result.inside
-    # What has no figure for the place itself has none for what is inside it.
-    indicators = [
-        f.indicator
-        for f in result.figures
-        if f.holder is result.area and f.indicator.pk in by_indicator
-    ]
+    by_indicator, indicators = result.inside, on_map(result)
     if not indicators:
         return None
     levels_with = {level.edition.slug: level for level in found}
@@ -287,6 +284,18 @@ def choose_level(
         level = min((one for one in found if one.edition.pk in wanted), key=first_choice)
     here = [i for i in indicators if level.edition.pk in by_indicator[i.pk]]
     return (level, here) if here else None
+
+
+def on_map(result: Profile) -> list[Indicator]:
+    """Return the indicators that have a map of what lies inside.
+
+    What has no figure for the place itself has none for what is inside it.
+    """
+    return [
+        f.indicator
+        for f in result.figures
+        if f.holder is result.area and f.indicator.pk in result.inside
+    ]
 
 
 def first_choice(level: Level) -> tuple[bool, int]:
