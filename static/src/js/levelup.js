@@ -1,11 +1,13 @@
 // Every page: the search box. Pages with a map: start it when it comes near.
 import { shown } from "./address.js";
+import { startLines } from "./lines.js";
 import { startSearch } from "./search.js";
 
 document.documentElement.classList.add("has-script");
 for (const form of document.querySelectorAll("form[data-suggest]")) startSearch(form);
 
 const panel = document.querySelector("[data-map]");
+let wire = () => {};
 if (panel) {
   let started = null;
   const start = () =>
@@ -41,18 +43,22 @@ if (panel) {
     const line = document.getElementById(shown(link.href));
     if (line?.dataset.values) showsOnClick(link, line, () => link.closest("details").removeAttribute("open"));
   }
-  for (const line of document.querySelectorAll("[data-values]")) {
-    showsOnClick(line.querySelector("[data-show]"), line);
-    // Beside the map, a figure reached with the keyboard shows itself on it.
-    let timer = 0;
-    line.addEventListener("focusin", (event) => {
-      clearTimeout(timer);
-      if (wide.matches && event.target.matches(":focus-visible"))
-        timer = setTimeout(show, 250, line, { scroll: false });
-    });
-    line.addEventListener("focusout", () => clearTimeout(timer));
-  }
+  wire = (root) => {
+    for (const line of root.querySelectorAll("[data-values]")) {
+      showsOnClick(line.querySelector("[data-show]"), line);
+      // Beside the map, a figure reached with the keyboard shows itself on it.
+      let timer = 0;
+      line.addEventListener("focusin", (event) => {
+        clearTimeout(timer);
+        if (wide.matches && event.target.matches(":focus-visible"))
+          timer = setTimeout(show, 250, line, { scroll: false });
+      });
+      line.addEventListener("focusout", () => clearTimeout(timer));
+    }
+  };
+  wire(document);
 }
+startLines(wire);
 
 // On paper nothing can be opened, so open it before.
 const opened = [];
