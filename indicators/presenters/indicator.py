@@ -299,7 +299,7 @@ def distribution(across: Across) -> dict[str, Any] | None:
         for i, (count, shade) in enumerate(zip(series.histogram, classes.tolist(), strict=True))
         if count
     ]
-    marks = []
+    marks: list[dict[str, Any]] = []
     for group in [across.whole, *across.groups]:
         if group is None or group.own.value is None or group.area.area_type_id == "region":
             continue
