@@ -51,7 +51,7 @@ if (panel) {
   }
   wire = (root) => {
     for (const line of root.querySelectorAll("[data-values]")) {
-      showsOnClick(line.querySelector("[data-show]"), line);
+      showsOnClick(line.querySelector("[data-show]"), () => show(line, { scroll: true }));
       // Beside the map, a figure reached with the keyboard shows itself on it.
       let timer = 0;
       line.addEventListener("focusin", (event) => {
@@ -63,17 +63,6 @@ if (panel) {
     }
   };
   wire(document);
-  for (const line of document.querySelectorAll("[data-values]")) {
-    showsOnClick(line.querySelector("[data-show]"), () => show(line, { scroll: true }));
-    // Beside the map, a figure reached with the keyboard shows itself on it.
-    let timer = 0;
-    line.addEventListener("focusin", (event) => {
-      clearTimeout(timer);
-      if (wide.matches && event.target.matches(":focus-visible"))
-        timer = setTimeout(show, 250, line, { scroll: false });
-    });
-    line.addEventListener("focusout", () => clearTimeout(timer));
-  }
 }
 startLines(wire);
 
