@@ -77,6 +77,7 @@ INSTALLED_APPS = [
     "csp",
     "areas",
     "indicators",
+    "levelup_site",  # For its commands: backup and restore.
 ]
 
 MIDDLEWARE = [
