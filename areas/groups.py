@@ -21,7 +21,8 @@ LONGEST_MAKER = 80
 # “Bristol, City of” is one name, so runs of up to this many parts of a line are tried as one.
 MOST_PARTS = 3
 SPACE = re.compile(r"\s+")
-UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+# Control characters, and marks that documents bring along and nobody sees.
+UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b-\u200f\u2060\ufeff]")
 
 # Each text against whole names, in English and Welsh, as search compares them.
 BY_NAME = """

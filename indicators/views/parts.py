@@ -225,7 +225,7 @@ def build(area: Area, query: Asked) -> Found:
         ranked=query.ranked,
     )
     query = sorted_by(query, found.columns, notices)
-    by_pk = Area.objects.only("code", "name", "known_as", "area_type").in_bulk(level.area_ids)
+    by_pk = Area.objects.in_bulk(level.area_ids)
     for part in by_pk.values():
         part.area_type = level.edition.area_type
     areas = [*(by_pk[pk] for pk in level.area_ids), *wider]
