@@ -26,7 +26,7 @@ from indicators.insight.indicator import (
     levels_of,
     parent_of,
 )
-from indicators.models import Indicator, Release, Series
+from indicators.models import Indicator, Period, Release, Series
 from indicators.presenters import map as map_presenter
 from indicators.presenters.figure import position, source
 from indicators.presenters.table import Column, Table
@@ -85,14 +85,15 @@ def answer(across: Across) -> list[str]:
     """Return the answer for the widest area and how the areas of the level differ: sentences."""
     indicator, whole = across.indicator, across.whole
     scope = place(indicator.scope)
-    period = across.series.period.label
+    period = across.series.period
+    when = f"{'on' if period.kind == Period.Kind.POINT else 'in'} {period.label}"
     sentences = []
     if across.widest is not None and across.widest.value is not None:
         sentences.append(
-            f"{indicator.name} stood at {said(across.widest.value, indicator)} in {scope}, {period}."
+            f"{indicator.name} stood at {said(across.widest.value, indicator)} in {scope} {when}."
         )
     else:
-        sentences.append(f"No figure is held for {scope} as a whole, {period}.")
+        sentences.append(f"No figure is held for {scope} as a whole {when}.")
     if whole is None or whole.n_members <= 1:
         return sentences
     kind = across.chosen.edition.area_type
@@ -348,7 +349,10 @@ def summary(across: Across) -> dict[str, Any] | None:
     england = next((i for i, r in enumerate(rows) if r["code"] == "E92000001"), len(rows) - 1)
     rows[england + 1 : england + 1] = [group_row(g, across) | {"inner": True} for g in regions]
     kind = across.chosen.edition.area_type
+    countries = any(r["code"][:3] != "E12" for r in rows[1:])
+    heading = "Countries and English regions" if regions else "Countries"
     return {
+        "heading": heading if countries or not regions else f"Regions of {rows[0]['name']}",
         "rows": rows,
         "plural": kind.name_plural,
         "unit": map_presenter.unit_of(across.series),
@@ -369,6 +373,22 @@ def group_row(group: Group, across: Across) -> dict[str, Any]:
         "n": f"{group.n_values:,} of {group.n_members:,}" if some else f"{group.n_values:,}",
         "median": "" if group.median is None else with_prefix(group.median, indicator),
         "ends": [end_cell(group.lowest, across), end_cell(group.highest, across)],
+        "spread": spread(group, across),
+    }
+
+
+def spread(group: Group, across: Across) -> dict[str, Any] | None:
+    """Return where a group's lowest, middle, highest and own figure stand, in percent of a line."""
+    low, high = across.series.plot_low, across.series.plot_high
+    if None in (group.median, group.lowest, group.highest) or low == high:
+        return None
+    series = across.series
+    return {
+        "low": position(group.lowest.value, series) if group.lowest else None,
+        "high": position(group.highest.value, series) if group.highest else None,
+        "median": position(group.median or 0.0, series),
+        "own": None if group.own.value is None else position(group.own.value, series),
+        "key": {"country": "country", "region": "region"}.get(group.area.area_type_id, "widest"),
     }
 
 
