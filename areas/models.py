@@ -139,6 +139,32 @@ class Boundary(models.Model):
         verbose_name_plural = "boundaries"
 
 
+class Border(models.Model):
+    """Two areas of an edition that share a border, both ways round, and for how many metres.
+
+    Worked out from their outlines when those are loaded (areas.importing.borders).
+    """
+
+    # No index of their own on any, and no keys on the areas: the constraint serves, and a border
+    # never stands without the outlines of both.
+    edition = models.ForeignKey(Edition, models.CASCADE, db_index=False)
+    area = models.ForeignKey(
+        Area, models.CASCADE, related_name="borders", db_index=False, db_constraint=False
+    )
+    neighbour = models.ForeignKey(
+        Area, models.CASCADE, related_name="borders_back", db_index=False, db_constraint=False
+    )
+    metres = models.FloatField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint("area", "edition", "neighbour", name="border_unique"),
+            models.CheckConstraint(
+                condition=~Q(area=F("neighbour")) & Q(metres__gt=0), name="border_two_areas"
+            ),
+        ]
+
+
 class OverlapSet(models.Model):
     """How one edition lies in another, and where the weights came from."""
 
@@ -237,7 +263,7 @@ class AreaChange(models.Model):
 
 
 class Postcode(models.Model):
-    """A live postcode, written without a space, and the smallest areas that hold it."""
+    """A postcode, written without a space, and the smallest areas that hold or held it."""
 
     postcode = models.CharField(max_length=7, primary_key=True)
     ward = models.ForeignKey(
@@ -248,6 +274,7 @@ class Postcode(models.Model):
     )
     easting = models.IntegerField(null=True)
     northing = models.IntegerField(null=True)
+    ended = models.DateField(null=True, blank=True)
 
     class Meta:
         constraints: ClassVar = [
