@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from indicators.views import compare, groups, pages, parts
+from indicators.views import about, compare, groups, indicators, pages, parts
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -16,4 +16,21 @@ urlpatterns = [
     path("search/", pages.search_page, name="search"),
     path("search/suggest", pages.suggest, name="suggest"),
     path("map/<slug:edition>/<slug:indicator>.json", pages.map_values, name="map-values"),
+    path("map/<slug:edition>/<slug:indicator>/all.json", indicators.map_whole, name="map-whole"),
+    path("map/<slug:edition>/<slug:indicator>/areas.json", indicators.map_areas, name="map-areas"),
+    path("indicators/", indicators.indicator_list, name="indicators"),
+    path("indicators/<str:slug>/", indicators.indicator_page, name="indicator"),
+    path(
+        "indicators/<str:slug>/table.<str:extension>",
+        indicators.indicator_file,
+        name="indicator-file",
+    ),
+    path("about/", about.index, name="about"),
+    path("about/data/", about.data, name="about-data"),
+    path("about/method/", about.method, name="about-method"),
+    path("about/status-codes/", about.status_codes, name="about-status-codes"),
+    path("about/accessibility/", about.accessibility, name="about-accessibility"),
+    path("about/privacy/", about.privacy, name="about-privacy"),
+    path("robots.txt", about.robots, name="robots"),
+    path("sitemap.xml", about.sitemap, name="sitemap"),
 ]

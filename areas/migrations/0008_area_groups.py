@@ -41,7 +41,7 @@ DROP FUNCTION areas_group_members() CASCADE;
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("areas", "0004_area_types"),
+        ("areas", "0007_draw_borders"),
     ]
 
     operations = [
