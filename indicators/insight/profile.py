@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -21,7 +21,7 @@ from indicators.insight.live import (
     readings,
     standings,
 )
-from indicators.models import Indicator, Series
+from indicators.models import Indicator, Release, Series
 from indicators.statistics.rank import Floats
 
 # Up to this many peers a strip plot draws one tick each; beyond it, bins.
@@ -36,6 +36,7 @@ class Benchmark(NamedTuple):
     key: str
     area: Area
     reading: Reading | None
+    series_id: int | None = None
 
 
 class Rank(NamedTuple):
@@ -221,8 +222,21 @@ def profile(
         for key, wider in comparators(figure.holder, chain, figure.indicator.scope):
             twin = matching(by_place.get((wider.pk, figure.indicator.pk), []), own[-1])
             reading = rows.get((twin.series_id, wider.pk)) if twin else None
-            figure.benchmarks.append(Benchmark(key, wider, reading))
+            figure.benchmarks.append(
+                Benchmark(key, wider, reading, twin.series_id if twin else None)
+            )
     return Profile(area, part_of, page_comparators(area, chain), figures, inside)
+
+
+def sources(figures: Sequence[Figure]) -> dict[int, Release]:
+    """Return the release of every series that `figures` show, trend and benchmarks too. One query.
+
+    An earlier period, or a country's own figure, may be from another release than the figure is.
+    """
+    ids = {point.live.series_id for f in figures for point in f.trend}
+    ids |= {b.series_id for f in figures for b in f.benchmarks if b.series_id is not None}
+    found = Series.objects.filter(pk__in=ids).select_related("release__dataset", "release__licence")
+    return {series.pk: series.release for series in found}
 
 
 def latest(figures: list[Figure], chosen: dict[int, list[Live]]) -> set[tuple[int, int]]:

@@ -253,7 +253,7 @@ def rank_words(rank: Rank, series: Series, indicator: Indicator) -> dict[str, st
     end = "lowest" if lowest else "highest"
     joint = "joint " if rank.tied > 1 else ""
     share = ""
-    if rank.tied > MOST_JOINT * rank.out_of:
+    if rank.tied > max(1, MOST_JOINT * rank.out_of):
         which = end if place_in == 1 else "same"
         text = f"One of {rank.tied:,} with the {which} value, of {rank.out_of:,}"
         return {"text": text, "group": peers(series, rank.group)}
