@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef
 
 from areas.hierarchy import ancestors
 from areas.models import Area, Member
+from indicators.insight.groups import Group, GroupReading, group_readings
 from indicators.insight.inside import Level
 from indicators.insight.live import (
     Live,
@@ -72,6 +73,7 @@ class Figure:
     trend: list[TrendPoint] = field(default_factory=list)
     peers: Floats | None = None
     in_scope: bool = True
+    group: GroupReading | None = None
 
 
 class Entry(NamedTuple):
@@ -113,6 +115,7 @@ class Profile:
     comparators: list[tuple[str, Area]]
     figures: list[Figure]
     inside: dict[int, dict[int, int]]
+    group: Group | None = None
 
 
 def standpoint(area: Area) -> Standpoint:
@@ -138,12 +141,14 @@ def profile(
     at: datetime | None = None,
     where: Standpoint | None = None,
     indicators: Collection[int] | None = None,
+    group: Group | None = None,
 ) -> Profile:
     """Return the profile of `area`, from what is live now or was at `at`.
 
     Every indicator that has anything live is there, ordered by theme and name; or those alone
     whose ids are given, at the cost of those. The latest period is shown; others of the same kind
-    make the trend. `where` saves two queries when it is known already.
+    make the trend. `where` saves two queries when it is known already. `group` is one more thing
+    to compare with, for the figures of areas of its own type; it costs three queries at most.
     """
     where = where or standpoint(area)
     part_of, chain, editions = where.part_of, where.chain, where.editions
@@ -225,7 +230,15 @@ def profile(
             figure.benchmarks.append(
                 Benchmark(key, wider, reading, twin.series_id if twin else None)
             )
-    return Profile(area, part_of, page_comparators(area, chain), figures, inside)
+    if group is not None:
+        alike = {
+            f.series.pk: f
+            for f in figures
+            if f.series and f.holder and f.holder.area_type_id == group.area_type.pk
+        }
+        for pk, of_group in group_readings(group, alike).items():
+            alike[pk].group = of_group
+    return Profile(area, part_of, page_comparators(area, chain), figures, inside, group)
 
 
 def sources(figures: Sequence[Figure]) -> dict[int, Release]:

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from areas.models import Area
+from indicators.insight.groups import COMBINED, MIDDLE, Group
 from indicators.insight.live import Reading
 from indicators.insight.profile import Figure, Profile
 from indicators.models import Indicator, Release, Series
@@ -154,6 +155,10 @@ def one_figure(figure: Figure, area: Area, sources: Sources, reader: Reader) -> 
                 }
                 | of_reading(indicator, benchmark.reading)
             )
+        if reader.group and figure.group:
+            rows.append(
+                common | latest | of_source(series.release) | of_group(figure, reader.group)
+            )
         if series.n_values and series.quantiles:
             rows += [
                 common
@@ -214,6 +219,12 @@ def whole_profile(profile: Profile, sources: Sources, reader: Reader) -> Table:
                     f"{benchmark.key}_code": benchmark.area.code,
                     f"{benchmark.key}_name": benchmark.area.name,
                     f"{benchmark.key}_value": benchmark.reading and benchmark.reading.value,
+                }
+            if reader.group and figure.group:
+                row |= {
+                    "group_code": reader.group.token,
+                    "group_name": reader.group.name,
+                    "group_value": figure.group.value,
                 }
         rows.append(row)
     withheld = withheld_of(profile.figures)
@@ -328,6 +339,26 @@ def of_reading(indicator: Indicator, reading: Reading | None) -> dict[str, Any]:
         "denominator": reading.denominator,
         "marker": f"[{marker.letters}]" if marker.letters else None,
         "note": marker.meaning or (None if reading.value is not None else "not available"),
+        "coverage": reading.coverage,
+    }
+
+
+def of_group(figure: Figure, group: Group) -> dict[str, Any]:
+    """Return a group that the reader compares with: its combined figure or the middle of it."""
+    reading = figure.group
+    if reading is None:
+        return {}
+    kinds = {COMBINED: "value", MIDDLE: "median of its members"}
+    return {
+        "code": group.token,
+        "name": f"{group.name} ({reading.n_data} of {reading.n_members} areas with a figure)",
+        "role": "benchmark: group",
+        "statistic": kinds.get(reading.kind, "value"),
+        "value": reading.value,
+        "unit": unit_of(figure.indicator),
+        "numerator": reading.numerator,
+        "denominator": reading.denominator,
+        "note": reading.reason or None,
         "coverage": reading.coverage,
     }
 

@@ -12,6 +12,7 @@ from areas.hierarchy import outline
 from areas.models import Area
 from indicators.exports.files import FORMATS
 from indicators.exports.picture import NoTypeface, png
+from indicators.insight.groups import Group, benchmark_group
 from indicators.insight.profile import contents, profile, sources
 from indicators.presenters import profile_files
 from indicators.presenters.figure import may_be_passed_on
@@ -31,6 +32,15 @@ def area_of(code: str) -> Area:
     return area
 
 
+def group_of(request: HttpRequest, area: Area) -> Group | None:
+    """Return the group that the address names, if it names one. Raises Http404."""
+    token = request.GET.get("with", "")
+    group = benchmark_group(token, area) if token else None
+    if token and group is None:
+        raise Http404("There is no such group.")
+    return group
+
+
 @require_safe
 def all_figures(request: HttpRequest, code: str, extension: str) -> HttpResponse:
     """Answer every figure of a place as a file; with outlines, as one row of its own figures."""
@@ -38,7 +48,8 @@ def all_figures(request: HttpRequest, code: str, extension: str) -> HttpResponse
     form = FORMATS.get(extension)
     if form is None:
         raise Http404("There is no download in that format.")
-    result, reader = profile(area), reader_of(request)
+    group = group_of(request, area)
+    result, reader = profile(area, group=group), reader_of(request, group)
     if form.drawn:
         around = outline(area)
         edition = around.edition.slug if around else ""
@@ -55,7 +66,9 @@ def one_figure(request: HttpRequest, code: str, slug: str, extension: str) -> Ht
     entry = next((e for e in contents() if e.slug == slug), None)
     if entry is None:
         raise Http404("No figure has this name.")
-    result, reader = profile(area, indicators=[entry.indicator_id]), reader_of(request)
+    group = group_of(request, area)
+    result = profile(area, indicators=[entry.indicator_id], group=group)
+    reader = reader_of(request, group)
     (figure,) = result.figures
     name = f"{area.code} {slug}"
     if extension == "csv":
