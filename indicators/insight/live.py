@@ -95,8 +95,8 @@ def latest_series(editions: Collection[int], at: datetime | None = None) -> list
     rows = (
         at_time(at)
         .filter(edition__in=editions, breakdown="")
-        .order_by("edition", "indicator", "-period__end", "-period__start", "-series_id")
-        .distinct("edition", "indicator")
+        .order_by("edition_id", "indicator_id", "-period__end", "-period__start", "-series_id")
+        .distinct("edition_id", "indicator_id")
         .values_list(*OF_LIVE)
     )
     return [Live(*row) for row in rows]

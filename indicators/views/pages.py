@@ -26,6 +26,7 @@ from areas.hierarchy import outline, successors
 from areas.models import Area, Edition, Member
 from areas.search import LONGEST, search
 from indicators.insight import stands_out
+from indicators.insight.groups import Group, benchmark_group
 from indicators.insight.inside import Inside, Level, inside, levels
 from indicators.insight.live import data_version, latest
 from indicators.insight.profile import Entry, Profile, Standpoint, contents, profile, standpoint
@@ -143,18 +144,21 @@ def area_profile(request: HttpRequest, code: str) -> HttpResponse:
         return ended_area(request, area)
 
     asked = Asked.of(request.GET)
-    reader = reader_of(request)
+    group = benchmark_group(asked.group, area) if asked.group else None
+    if asked.group and group is None:
+        return unknown_group(request, area)
+    reader = reader_of(request, group)
     where, entries = standpoint(area), contents()
     shown_ids = chosen_figures(entries, asked)
     if request.GET.get("part") == "theme":
-        return theme_alone(request, where, entries, shown_ids, asked)
+        return theme_alone(request, where, entries, shown_ids, asked, reader)
     found = levels(area)
-    result = profile(area, levels=found, where=where, indicators=shown_ids)
+    result = profile(area, levels=found, where=where, indicators=shown_ids, group=group)
     if shown_ids is None:
         striking = stands_out.among_figures(result.figures, area.pk)
     else:
         striking = stands_out.among_all(where, entries)
-    permalink = url(area) + (asked.address(inside="") if asked.group else "")
+    permalink = url(area) + (f"?with={reader.token}" if group else "")
     context: dict[str, Any] = {
         "page_title": area.name,
         "canonical": reader.site + url(area),
@@ -162,12 +166,14 @@ def area_profile(request: HttpRequest, code: str) -> HttpResponse:
         "as_at": long_date(reader.on),
         "area": pages.area_head(area, result),
         "breadcrumb": pages.breadcrumb(result.part_of),
-        "comparators": pages.comparators(result),
+        "comparators": pages.comparators(result, asked),
+        "group_choices": pages.group_choices(result, asked),
         "answer": pages.answer(striking),
         "inside": None,
-        "downloads": pages.profile_downloads(area),
+        "downloads": pages.profile_downloads(area, reader.token),
         "everything_url": asked.address(theme=EVERYTHING) if shown_ids is not None else "",
-        "compare_url": f"/compare/?areas={area.code}",
+        "compare_url": f"/compare/?areas={area.code}"
+        + (f"&with={reader.token}" if reader.token else ""),
         "feedback_url": f"/feedback/?about={url(area)}",
     }
     was = request.GET.get("was", "")
@@ -199,9 +205,23 @@ def area_profile(request: HttpRequest, code: str) -> HttpResponse:
     return render(request, "profile.html", context)
 
 
-def reader_of(request: HttpRequest) -> Reader:
-    """Return the address of the site as the reader reached it, and the day."""
-    return Reader(site=request.build_absolute_uri("/").rstrip("/"), on=timezone.localdate())
+def reader_of(request: HttpRequest, group: Group | None = None) -> Reader:
+    """Return the address of the site as the reader reached it, the day, and their group."""
+    site = request.build_absolute_uri("/").rstrip("/")
+    return Reader(site=site, on=timezone.localdate(), group=group)
+
+
+def unknown_group(request: HttpRequest, area: Area) -> HttpResponse:
+    """Say that there is no such group, and lead on to the place without it."""
+    context = {
+        "page_title": "There is no such group to compare with",
+        "message": "The address may be mistyped, or the place may have no neighbours held here.",
+        "suggestions": [
+            {"label": f"{area.name} without a group", "url": url(area)},
+            {"label": "Make a group", "url": "/groups/"},
+        ],
+    }
+    return render(request, "404.html", context, status=404)
 
 
 def chosen_figures(entries: list[Entry], asked: Asked) -> list[int] | None:
@@ -223,10 +243,13 @@ def theme_alone(
     entries: list[Entry],
     shown_ids: list[int] | None,
     asked: Asked,
+    reader: Reader,
 ) -> HttpResponse:
     """Answer the sections that are asked for and nothing round them, for a page that is open."""
     found = levels(where.area)
-    result = profile(where.area, levels=found, where=where, indicators=shown_ids)
+    result = profile(
+        where.area, levels=found, where=where, indicators=shown_ids, group=reader.group
+    )
     with_map: dict[str, str] = {}
     # The map of the page that is open stays at its level.
     level = next((one for one in found if one.edition.slug == asked.inside), None)
@@ -243,7 +266,7 @@ def theme_alone(
         replace(asked, theme=""),
         with_map,
         asked.inside,
-        reader_of(request),
+        reader,
     )
     response = render(
         request, "_themes.html", {"themes": themes, "area": pages.area_head(where.area, result)}
