@@ -53,9 +53,9 @@ class Roster:
     @cached_property
     def by_name(self) -> Ints:
         """Ordinals in the order of names, and of codes where names are the same."""
-        return (
-            self.frame.select(pl.arg_sort_by("folded", "code")).to_series().to_numpy()
-        ).astype(np.int64)
+        return (self.frame.select(pl.arg_sort_by("folded", "code")).to_series().to_numpy()).astype(
+            np.int64
+        )
 
     @cached_property
     def parents(self) -> dict[Edition, Ints]:

@@ -47,7 +47,7 @@ if (panel) {
     if (line?.dataset.values) showsOnClick(link, () => show(line, { scroll: true }), close);
     else if (link.dataset.values) showsOnClick(link, () => choose(link), close);
   }
-  for (const line of document.querySelectorAll("[data-values]")) {
+  for (const line of document.querySelectorAll("article[data-values]")) {
     showsOnClick(line.querySelector("[data-show]"), () => show(line, { scroll: true }));
     // Beside the map, a figure reached with the keyboard shows itself on it.
     let timer = 0;
