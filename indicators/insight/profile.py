@@ -73,6 +73,32 @@ class Figure:
     in_scope: bool = True
 
 
+class Entry(NamedTuple):
+    """An indicator as a list of contents needs it: no more than its name and where it stands."""
+
+    indicator_id: int
+    slug: str
+    name: str
+    theme: str
+    theme_name: str
+    headline: bool
+    polarity: str
+
+
+@dataclass
+class Standpoint:
+    """Where a place stands: what it is part of, the widest first, and the editions of each."""
+
+    area: Area
+    part_of: list[Area]
+    editions: dict[int, list[int]]
+
+    @property
+    def chain(self) -> list[Area]:
+        """The place, then what it is part of, the nearest first."""
+        return [self.area, *reversed(self.part_of)]
+
+
 @dataclass
 class Profile:
     """Everything the page of a place says, before any wording.
@@ -88,20 +114,43 @@ class Profile:
     inside: dict[int, dict[int, int]]
 
 
-def profile(area: Area, *, levels: Collection[Level] = (), at: datetime | None = None) -> Profile:
+def standpoint(area: Area) -> Standpoint:
+    """Return what `area` is part of, and the editions that each is in. Two queries."""
+    part_of = ancestors(area)
+    return Standpoint(area, part_of, editions_of([area.pk, *(a.pk for a in part_of)]))
+
+
+def contents(at: datetime | None = None) -> list[Entry]:
+    """Return every indicator that has anything live, by theme and then as added. One query."""
+    rows = (
+        Indicator.objects.filter(Exists(at_time(at).filter(indicator=OuterRef("pk"))))
+        .order_by("theme__order", "theme__name", "pk")
+        .values_list("pk", "slug", "name", "theme_id", "theme__name", "headline", "polarity")
+    )
+    return [Entry(*row) for row in rows]
+
+
+def profile(
+    area: Area,
+    *,
+    levels: Collection[Level] = (),
+    at: datetime | None = None,
+    where: Standpoint | None = None,
+    indicators: Collection[int] | None = None,
+) -> Profile:
     """Return the profile of `area`, from what is live now or was at `at`.
 
-    Every indicator that has anything live is there, ordered by theme and name. The latest period
-    is shown; others of the same kind make the trend.
+    Every indicator that has anything live is there, ordered by theme and name; or those alone
+    whose ids are given, at the cost of those. The latest period is shown; others of the same kind
+    make the trend. `where` saves two queries when it is known already.
     """
-    part_of = ancestors(area)
-    chain = [area, *reversed(part_of)]
-    editions = editions_of([a.pk for a in chain])
+    where = where or standpoint(area)
+    part_of, chain, editions = where.part_of, where.chain, where.editions
     by_place: dict[tuple[int, int], list[Live]] = {}
     places = {edition: a.pk for a in chain for edition in editions.get(a.pk, [])}
     inside: dict[int, dict[int, int]] = {}
     below = {level.edition.pk for level in levels}
-    for one in live_series(places.keys() | below, at):
+    for one in live_series(places.keys() | below, at, indicators=indicators):
         if one.edition_id in below:
             inside.setdefault(one.indicator_id, {})[one.edition_id] = one.series_id
         if one.edition_id in places:
@@ -111,12 +160,14 @@ def profile(area: Area, *, levels: Collection[Level] = (), at: datetime | None =
         newest = next(e for e in editions[place_id] if any(one.edition_id == e for one in series))
         by_place[place_id, indicator_id] = [one for one in series if one.edition_id == newest]
 
-    indicators = list(
+    wanted_indicators = (
         Indicator.objects.select_related("theme", "scope__area_type")
         .filter(Exists(at_time(at).filter(indicator=OuterRef("pk"))))
         .order_by("theme__order", "theme__name", "pk")
     )
-    figures = [Figure(i) for i in indicators]
+    if indicators is not None:
+        wanted_indicators = wanted_indicators.filter(pk__in=indicators)
+    figures = [Figure(i) for i in wanted_indicators]
     candidates: dict[int, list[tuple[Area, list[Live]]]] = {}
     wanted: set[tuple[int, int]] = set()
     for figure in figures:

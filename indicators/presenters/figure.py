@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import date
 from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
 
@@ -10,7 +13,9 @@ from areas.models import Area
 from indicators.insight.live import Reading
 from indicators.insight.profile import MOST_TICKS, Figure, Rank
 from indicators.models import Indicator, Release, Series
+from indicators.presenters.asked import Asked
 from indicators.presenters.words import (
+    amount,
     long_date,
     number,
     ordinal,
@@ -31,26 +36,45 @@ LONG_LEAGUE = 500
 # it is not. Fewer peers than these, and there is no league.
 MOST_JOINT = 0.1
 FEWEST_RANKED = 5
+FILES_OF_A_FIGURE = (("csv", "CSV"), ("svg", "SVG"), ("png", "PNG"))
 # Types of area that only England has, whatever a figure may be compared across.
 ENGLISH_ONLY = frozenset({"region", "county"})
 
 
-def figure_line(figure: Figure, area: Area, country: Area | None) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Reader:
+    """Who reads, as far as words depend on it: the site's own address, and the day."""
+
+    site: str
+    on: date
+
+
+def figure_address(slug: str, group: str = "") -> str:
+    """Return the address of a figure's line on its profile, whatever theme is open there."""
+    return Asked(show=slug, group=group).address(slug)
+
+
+def figure_line(figure: Figure, area: Area, country: Area | None, reader: Reader) -> dict[str, Any]:
     """Return one figure as the dict that `_figure_line.html` shows."""
     indicator = figure.indicator
+    address = f"{url(area)}{figure_address(indicator.slug)}"
     line: dict[str, Any] = {
         "id": indicator.slug,
         "label": indicator.name,
         "definition": indicator.definition,
         "method": indicator.method,
         "caveats": indicator.caveats,
-        "url": f"{url(area)}#{indicator.slug}",
+        "url": f"{reader.site}{address}",
+        "indicator_url": f"/indicators/{indicator.slug}/",
+        "wrong_url": "/feedback/?" + urlencode({"about": url(area), "figure": indicator.slug}),
         "value": None,
         "missing": "",
         "period": "",
         "inherited": None,
         "best_fit": "",
         "sentence": "",
+        "citation": "",
+        "limits": "",
         "benchmarks": [],
         "rank": None,
         "ranks": [],
@@ -60,6 +84,8 @@ def figure_line(figure: Figure, area: Area, country: Area | None) -> dict[str, A
         "selected": False,
         "map_url": "",
         "values_url": "",
+        "files": [],
+        "withheld": False,
     }
     series, holder = figure.series, figure.holder
     if series is None or holder is None:
@@ -75,6 +101,12 @@ def figure_line(figure: Figure, area: Area, country: Area | None) -> dict[str, A
         reason = MARKERS[reading.marker].meaning if reading else "not available"
         line["missing"] = f"No data: {reason}"
         return line
+    line["withheld"] = not may_be_passed_on(series.release)
+    if not line["withheld"]:
+        line["files"] = [
+            {"name": name, "url": f"{url(area)}figures/{indicator.slug}.{extension}"}
+            for extension, name in FILES_OF_A_FIGURE
+        ]
     marker = MARKERS[reading.marker]
     line["value"] = {
         "text": number(reading.value, indicator.decimals),
@@ -83,6 +115,7 @@ def figure_line(figure: Figure, area: Area, country: Area | None) -> dict[str, A
         "marker": f"[{marker.letters}]" if marker.letters else "",
         "marker_note": marker.meaning,
     }
+    line["limits"] = limits(figure)
     line["benchmarks"] = [
         {
             "key": b.key,
@@ -101,7 +134,59 @@ def figure_line(figure: Figure, area: Area, country: Area | None) -> dict[str, A
     line["rank"] = line["ranks"][0] if line["ranks"] else None
     line["strip"] = strip(figure)
     line["trend"] = trend(figure)
+    line["citation"] = citation(figure, area, reader, line["url"])
     return line
+
+
+def may_be_passed_on(release: Release) -> bool:
+    """Return whether the licence of a release lets us offer its figures as files."""
+    return release.redistributable and release.licence.redistributable
+
+
+def limits(figure: Figure) -> str:
+    """Return “between 3.1 and 4.5” where the publisher gives how sure it is, or nothing."""
+    reading, indicator = figure.reading, figure.indicator
+    if reading is None or reading.lower is None or reading.upper is None:
+        return ""
+    return (
+        f"between {with_prefix(reading.lower, indicator)} "
+        f"and {with_prefix(reading.upper, indicator)}"
+    )
+
+
+def citation(figure: Figure, area: Area, reader: Reader, address: str) -> str:
+    """Return the figure as a sentence to be quoted, with where it is from, or nothing if missing.
+
+    A label, then the figure: grammatical whatever an indicator is called.
+    """
+    indicator, series, reading, holder = (
+        figure.indicator, figure.series, figure.reading, figure.holder
+    )  # fmt: skip
+    if series is None or holder is None or reading is None or reading.value is None:
+        return ""
+    where = holder.name
+    if holder.pk != area.pk:
+        where = f"{holder.name} (the {type_name(holder)} that {area.name} is in)"
+    notes = [MARKERS[reading.marker].meaning, made_from(figure), limits(figure)]
+    said = "; ".join(note for note in notes if note)
+    parts = [amount(reading.value, indicator) + (f" ({said})" if said else "")]
+    if compared := comparison(figure):
+        parts.append(compared[0].lower() + compared[1:])
+    ranks = [r for r in figure.ranks if r.out_of >= FEWEST_RANKED]
+    if ranks:
+        words = rank_words(ranks[0], series, indicator)
+        parts.append(f"{words['text'][0].lower()}{words['text'][1:]} {words['group']}")
+    release = series.release
+    names = [release.dataset.publisher, release.dataset.name]
+    if release.name != release.dataset.name:
+        names.append(release.name)
+    issued = f", published {long_date(release.publisher_date)}" if release.publisher_date else ""
+    attribution = release.licence.attribution or f"Licence: {release.licence.name}"
+    return (
+        f"{indicator.name}, {where}, {series.period.label}: {', '.join(parts)}. "
+        f"Source: {', '.join(names)}{issued}. {attribution.rstrip('.')}. "
+        f"Levelup, as at {long_date(reader.on)}, {address}"
+    )
 
 
 def not_published(figure: Figure, area: Area, country: Area | None) -> str:
@@ -154,10 +239,10 @@ def comparison(figure: Figure) -> str:
     gap = here - rounded(with_whom.reading.value, indicator.decimals)
     if abs(gap) < 0.5 * 10**-indicator.decimals:
         return f"The same as {place(with_whom.area)}"
-    amount = f"{indicator.prefix}{number(abs(gap), indicator.decimals)}"
+    by = f"{indicator.prefix}{number(abs(gap), indicator.decimals)}"
     if indicator.unit == "%":
-        amount += " percentage points"
-    return f"{amount} {'higher' if gap > 0 else 'lower'} than {place(with_whom.area)}"
+        by += " percentage points"
+    return f"{by} {'higher' if gap > 0 else 'lower'} than {place(with_whom.area)}"
 
 
 def rank_words(rank: Rank, series: Series, indicator: Indicator) -> dict[str, str]:

@@ -51,7 +51,11 @@ await Promise.all([
   }),
   build({
     ...common,
-    entryPoints: { levelup: `${root}static/src/js/levelup.js`, map: `${root}static/src/js/map.js` },
+    entryPoints: {
+      levelup: `${root}static/src/js/levelup.js`,
+      map: `${root}static/src/js/map.js`,
+      tables: `${root}static/src/js/tables.js`,
+    },
     outdir: out,
     format: "esm",
     alias: { "protomaps-leaflet/tilecache": protomaps("tilecache"), "protomaps-leaflet/view": protomaps("view") },
