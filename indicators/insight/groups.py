@@ -12,7 +12,7 @@ import numpy as np
 from django.db import connection
 from numpy.typing import NDArray
 
-from areas import hierarchy
+from areas.hierarchy import neighbours
 from areas.models import Area, AreaGroup, AreaType
 from indicators.insight.live import by_bucket
 from indicators.models import Bucket, Coverage, Indicator, Series
@@ -86,9 +86,7 @@ def benchmark_group(token: str, area: Area | None = None) -> Group | None:
 
 def neighbours_of(area: Area) -> Group | None:
     """Return the areas of its own type that touch `area`, or None where none do."""
-    touching = getattr(hierarchy, "neighbours", None)
-    near: list[Area] = list(touching(area)) if touching else []
-    ids = tuple(a.pk for a in near if a.area_type_id == area.area_type_id)
+    ids = tuple(a.pk for a in neighbours(area).areas)
     if not ids:
         return None
     return Group(NEIGHBOURS, f"Areas that touch {area.name}", area.area_type, ids)
