@@ -217,7 +217,7 @@ def test_a_group_stands_on_top_combined(several, client):
     group = make_group(name="South", area_ids=ids, at=NOON)
     page = get(client, f"?level=lsoa&show=share&with={group.token}")
     (row,) = [r for r in rows_of(page) if r[0].startswith("South")]
-    assert row == ["South group of 4", "12.5 all 4 areas taken together"]
+    assert row == ["South group of 4, taken together where they can be", "12.5"]
     response = client.get(
         f"/areas/{COUNCILS[0]}/parts/?show=share&with=http://x/groups/{group.token}/"
     )
