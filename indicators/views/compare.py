@@ -13,7 +13,6 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from areas import hierarchy
 from areas.groups import CODE, successors_of
 from areas.hierarchy import ancestors
 from areas.models import Area, AreaGroup
@@ -521,7 +520,7 @@ def ready(query: Asked, areas: Sequence[Area]) -> list[dict[str, str]]:
         for a in reversed(ancestors(areas[0]))
         if a.area_type_id in {"authority", "region", "country", "uk"} and a.code not in query.codes
     ]  # fmt: skip
-    if hasattr(hierarchy, "neighbours") and query.group != NEIGHBOURS:
+    if query.group != NEIGHBOURS:
         found.append(
             {"label": f"areas that touch {areas[0].name}, together",
              "url": query.address(group=NEIGHBOURS)}
