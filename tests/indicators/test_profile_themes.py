@@ -116,14 +116,11 @@ def test_a_group_is_a_mark_a_row_and_a_chip_that_can_be_left_out(many, client):
     assert "mark-group" in page
 
 
-@pytest.mark.parametrize("token", ["nope", "x" * 16, "%00", "é" * 16, "'; DROP TABLE"])
+@pytest.mark.parametrize("token", ["nope", "x" * 16, "é" * 16, "'; DROP TABLE", "x" * 5000])
 def test_an_unknown_group_is_said_to_be_unknown(many, client, token):
     response = client.get(HERE, {"with": token})
-    # What could never name a group is left aside; what could, but does not, is said.
-    assert response.status_code in {200, 404}
-    if response.status_code == 404:
-        assert "There is no such group" in response.content.decode()
-    assert client.get(HERE, {"with": "x" * 16}).status_code == 404
+    assert response.status_code == 404
+    assert "There is no such group" in response.content.decode()
 
 
 def test_a_group_of_ones_own_stands_beside_the_other_benchmarks(many, client):
