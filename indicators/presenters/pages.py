@@ -59,7 +59,7 @@ def breadcrumb(part_of: Iterable[Area]) -> list[dict[str, str]]:
     return [{"name": a.name, "url": url(a)} for a in part_of if a.area_type_id in steps]
 
 
-def answer(figures: Iterable[Figure]) -> list[dict[str, str]]:
+def answer(figures: Iterable[Figure], token: str = "") -> list[dict[str, str]]:
     """Return what stands out, in sentences with the address of each figure's line."""
     sentences = []
     for figure in figures:
@@ -70,7 +70,7 @@ def answer(figures: Iterable[Figure]) -> list[dict[str, str]]:
         sentences.append(
             {
                 "label": figure.indicator.name,
-                "url": figure_address(figure.indicator.slug),
+                "url": figure_address(figure.indicator.slug, token),
                 "text": (
                     f", {figure.series.period.label}: {value}, "
                     f"{words['text'][0].lower()}{words['text'][1:]} {words['group']}."

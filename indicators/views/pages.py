@@ -161,7 +161,7 @@ def area_profile(request: HttpRequest, code: str) -> HttpResponse:
 
     asked = Asked.of(request.GET)
     group = benchmark_group(asked.group, area) if asked.group else None
-    if asked.group and group is None:
+    if request.GET.get("with") and group is None:
         return unknown_group(request, area)
     reader = reader_of(request, group)
     where, entries = standpoint(area), contents()
@@ -184,7 +184,7 @@ def area_profile(request: HttpRequest, code: str) -> HttpResponse:
         "breadcrumb": pages.breadcrumb(result.part_of),
         "comparators": pages.comparators(result, asked),
         "group_choices": pages.group_choices(result, asked),
-        "answer": pages.answer(striking),
+        "answer": pages.answer(striking, reader.token),
         "inside": None,
         "downloads": pages.profile_downloads(area, reader.token),
         "everything_url": asked.address(theme=EVERYTHING) if shown_ids is not None else "",
