@@ -473,9 +473,6 @@ def test_a_map_of_what_is_not_held_is_not_found(live, client):
 def test_the_page_carries_the_map_once_its_outlines_are_drawn(live, client):
     assert "No outlines are held" in page_of(client, "/indicators/share/?level=lsoa")
     Edition.objects.filter(slug="lsoa").update(tile_hash="0" * 32)
-    insight.keep(insight._held, (0,), [], 0)  # Held levels keep their editions as they were.
-    insight._wholes.clear()
-    insight._bases.clear()
     page = page_of(client, "/indicators/share/?level=lsoa")
     config = json.loads(re.search(r'id="map-config"[^>]*>(.*?)</script>', page, re.S)[1])  # type: ignore[index]
     assert config["values"] == "/map/lsoa/share/all.json?period=2021-03-21"
