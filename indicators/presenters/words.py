@@ -40,6 +40,12 @@ def with_prefix(value: float, indicator: Indicator) -> str:
     return f"{indicator.prefix}{number(value, indicator.decimals)}{unit}"
 
 
+def amount(value: float, indicator: Indicator) -> str:
+    """Return a value with its whole unit, as it stands in a sentence: 11.6 minutes, £31,400."""
+    unit = "" if indicator.unit == "%" else f" {unit_beside(indicator)}".rstrip()
+    return f"{with_prefix(value, indicator)}{unit}"
+
+
 def unit_beside(indicator: Indicator) -> str:
     """Return the unit to set beside a number that has its prefix; £ is not said twice."""
     return "" if indicator.unit == indicator.prefix else indicator.unit

@@ -1,5 +1,6 @@
 // Every page: the search box. Pages with a map: start it when it comes near.
 import { shown } from "./address.js";
+import { startLines } from "./lines.js";
 import { startFilter } from "./list.js";
 import { startSearch } from "./search.js";
 
@@ -8,6 +9,7 @@ for (const form of document.querySelectorAll("form[data-suggest]")) startSearch(
 for (const form of document.querySelectorAll("form[data-list-filter]")) startFilter(form);
 
 const panel = document.querySelector("[data-map]");
+let wire = () => {};
 if (panel) {
   let started = null;
   const start = () =>
@@ -47,18 +49,22 @@ if (panel) {
     if (line?.dataset.values) showsOnClick(link, () => show(line, { scroll: true }), close);
     else if (link.dataset.values) showsOnClick(link, () => choose(link), close);
   }
-  for (const line of document.querySelectorAll("article[data-values]")) {
-    showsOnClick(line.querySelector("[data-show]"), () => show(line, { scroll: true }));
-    // Beside the map, a figure reached with the keyboard shows itself on it.
-    let timer = 0;
-    line.addEventListener("focusin", (event) => {
-      clearTimeout(timer);
-      if (wide.matches && event.target.matches(":focus-visible"))
-        timer = setTimeout(show, 250, line, { scroll: false });
-    });
-    line.addEventListener("focusout", () => clearTimeout(timer));
-  }
+  wire = (root) => {
+    for (const line of root.querySelectorAll("article[data-values]")) {
+      showsOnClick(line.querySelector("[data-show]"), () => show(line, { scroll: true }));
+      // Beside the map, a figure reached with the keyboard shows itself on it.
+      let timer = 0;
+      line.addEventListener("focusin", (event) => {
+        clearTimeout(timer);
+        if (wide.matches && event.target.matches(":focus-visible"))
+          timer = setTimeout(show, 250, line, { scroll: false });
+      });
+      line.addEventListener("focusout", () => clearTimeout(timer));
+    }
+  };
+  wire(document);
 }
+startLines(wire);
 
 // On paper nothing can be opened, so open it before.
 const opened = [];
