@@ -203,7 +203,7 @@ def figures(store: Store, at: int, slug: str, period: int, generation: int) -> F
     """Return the values of one series by ordinal, 2% missing; the same however often asked."""
     n = len(store.members[slug])
     rng = np.random.default_rng([at, len(slug), n, period, generation])
-    values = np.round(np.clip(rng.normal(30, 9, n), 0, 100), 4)
+    values: Floats = np.round(np.clip(rng.normal(30, 9, n), 0, 100), 4).astype(np.float64)
     if n > 20:
         values[rng.random(n) < 0.02] = np.nan
     return values
@@ -441,7 +441,7 @@ def queries(path: str) -> int:
 
 def measure(n: int) -> list[dict[str, Any]]:
     """Return, for each part, seconds first and warm, queries and bytes; or why it is not there."""
-    found = []
+    found: list[dict[str, Any]] = []
     for part in parts(n):
         try:
             ask(part.paths[-1])  # What every page shares is read here, and not counted.
