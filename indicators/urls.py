@@ -2,11 +2,28 @@
 
 from django.urls import path, re_path
 
-from indicators.views import about, compare, groups, indicators, pages, parts
+from indicators.views import (
+    about,
+    compare,
+    feedback,
+    groups,
+    indicators,
+    pages,
+    parts,
+    profile_files,
+)
 
 urlpatterns = [
     path("", pages.home, name="home"),
     path("areas/<str:code>/", pages.area_profile, name="area"),
+    path("areas/<str:code>/figures.<str:extension>", profile_files.all_figures, name="figures"),
+    path(
+        "areas/<str:code>/figures/<slug:slug>.<str:extension>",
+        profile_files.one_figure,
+        name="figure",
+    ),
+    path("feedback/", feedback.feedback, name="feedback"),
+    path("feedback/thanks/", feedback.thanks, name="feedback-thanks"),
     path("areas/<str:code>/parts/", parts.parts, name="parts"),
     path("areas/<str:code>/parts.<str:extension>", parts.parts_file, name="parts-file"),
     path("compare/", compare.compare, name="compare"),

@@ -86,8 +86,7 @@ def benchmark_group(token: str, area: Area | None = None) -> Group | None:
 
 def neighbours_of(area: Area) -> Group | None:
     """Return the areas of its own type that touch `area`, or None where none do."""
-    touching = getattr(hierarchy, "neighbours", None)
-    near: list[Area] = list(touching(area)) if touching else []
+    near = hierarchy.neighbours(area).areas
     ids = tuple(a.pk for a in near if a.area_type_id == area.area_type_id)
     if not ids:
         return None

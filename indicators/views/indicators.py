@@ -135,9 +135,7 @@ def indicator_list(request: HttpRequest) -> HttpResponse:
 
 def find_indicator(slug: str) -> Indicator:
     """Return the indicator; raises Refusal with the nearest names where there is none."""
-    found = (
-        Indicator.objects.select_related("theme", "scope__area_type").filter(slug=slug).first()
-    )
+    found = Indicator.objects.select_related("theme", "scope__area_type").filter(slug=slug).first()
     if found is not None:
         return found
     every = dict(Indicator.objects.values_list("slug", "name"))
@@ -372,8 +370,9 @@ def indicator_file(request: HttpRequest, slug: str, extension: str) -> HttpRespo
     result = asked_for(request, indicator)
     query = Query.read(request, slug)
     within = find_within(result, query.within)
-    order = listed(result, sort=request.GET.get("sort") and query.sort or "", within=within,
-                   q=query.q)  # fmt: skip
+    # A file is in the order of codes unless the reader sorts it.
+    sort = query.sort if request.GET.get("sort") else ""
+    order = listed(result, sort=sort, within=within, q=query.q)
     if not len(order):
         return refused(request, "No area of that level answers to what you asked for.", 404)
     page = request.build_absolute_uri(
@@ -408,9 +407,7 @@ def map_areas(request: HttpRequest, edition: str, indicator: str) -> HttpRespons
     block = request.GET.get("block", "")
     if not block.isascii() or not block.isdigit() or len(block) > 6:
         raise Http404("A block is a number from 0.")
-    return map_reply(
-        request, edition, indicator, lambda a: presenter.block_values(a, int(block))
-    )
+    return map_reply(request, edition, indicator, lambda a: presenter.block_values(a, int(block)))
 
 
 @require_safe
