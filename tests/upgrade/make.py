@@ -100,5 +100,18 @@ def dump() -> str:
         and not line.startswith(("--", "SET ", "SELECT pg_catalog.set_config", "\\restrict"))
         and not line.startswith("\\unrestrict")
     ]
+    kept = members_first(kept)
     # The account's password is nobody's: a hash that no password has.
     return re.sub(r"pbkdf2_sha256\$\S+", "!", "\n".join(kept)) + "\n"
+
+
+def members_first(lines: list[str]) -> list[str]:
+    """Put the rows of members before the overlaps, whose trigger asks for them."""
+    first = next(i for i, line in enumerate(lines) if line.startswith("COPY public.areas_member "))
+    last = lines.index("\\.", first) + 1
+    overlaps = next(
+        i for i, line in enumerate(lines) if line.startswith("COPY public.areas_areaoverlap ")
+    )
+    if first < overlaps:
+        return lines
+    return [*lines[:overlaps], *lines[first:last], *lines[overlaps:first], *lines[last:]]
