@@ -6,6 +6,7 @@ always hold are constraints in Postgres (see also migration 0003), not code.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import ClassVar
 
 from django.conf import settings
@@ -15,6 +16,8 @@ from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db.models import F, Func, Q
 
 BRITISH_NATIONAL_GRID = 27700
+# No markup and no control characters.
+PLAIN_WORDS = r"^[^<>[:cntrl:]]*$"
 
 
 class AreaType(models.Model):
@@ -145,6 +148,32 @@ class Boundary(models.Model):
         verbose_name_plural = "boundaries"
 
 
+class Border(models.Model):
+    """Two areas of an edition that share a border, both ways round, and for how many metres.
+
+    Worked out from their outlines when those are loaded (areas.importing.borders).
+    """
+
+    # No index of their own on any, and no keys on the areas: the constraint serves, and a border
+    # never stands without the outlines of both.
+    edition = models.ForeignKey(Edition, models.CASCADE, db_index=False)
+    area = models.ForeignKey(
+        Area, models.CASCADE, related_name="borders", db_index=False, db_constraint=False
+    )
+    neighbour = models.ForeignKey(
+        Area, models.CASCADE, related_name="borders_back", db_index=False, db_constraint=False
+    )
+    metres = models.FloatField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint("area", "edition", "neighbour", name="border_unique"),
+            models.CheckConstraint(
+                condition=~Q(area=F("neighbour")) & Q(metres__gt=0), name="border_two_areas"
+            ),
+        ]
+
+
 class OverlapSet(models.Model):
     """How one edition lies in another, and where the weights came from."""
 
@@ -243,7 +272,7 @@ class AreaChange(models.Model):
 
 
 class Postcode(models.Model):
-    """A postcode, written without a space, and the smallest areas that hold it.
+    """A postcode, written without a space, and the smallest areas that hold or held it.
 
     `ended` is the first day of the month in which it was terminated; null while it lives.
     """
@@ -269,6 +298,58 @@ class Postcode(models.Model):
 
     def __str__(self) -> str:
         return f"{self.postcode[:-3]} {self.postcode[-3:]}"
+
+
+class AreaGroup(models.Model):
+    """Areas of one type that somebody named, to compare others with; it never changes.
+
+    Whoever has its address may use it, so `token` is past guessing. Triggers (migration
+    `area_groups`) refuse every update and every member after the first lot.
+    """
+
+    MOST = 2_000
+
+    token = models.CharField(max_length=16)
+    name = models.CharField(max_length=120)
+    made_by = models.CharField(max_length=80, blank=True, db_default="")
+    area_type = models.ForeignKey(AreaType, models.PROTECT, related_name="+")
+    n_members = models.PositiveSmallIntegerField()
+    created_at: models.DateTimeField[datetime, datetime] = models.DateTimeField()
+
+    areas = models.ManyToManyField(Area, through="GroupMember", related_name="+")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint("token", name="areagroup_token_unique"),
+            models.CheckConstraint(
+                condition=Q(token__regex=r"^[A-Za-z0-9_-]{16}$"),  # noqa: S106
+                name="areagroup_token_form",
+            ),
+            models.CheckConstraint(
+                condition=Q(name__regex=PLAIN_WORDS)
+                & Q(name__regex=r"\S")
+                & Q(made_by__regex=PLAIN_WORDS),
+                name="areagroup_plain_words",
+            ),
+            models.CheckConstraint(
+                condition=Q(n_members__gte=2) & Q(n_members__lte=2_000), name="areagroup_size"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class GroupMember(models.Model):
+    """An area in a group."""
+
+    group = models.ForeignKey(AreaGroup, models.CASCADE, db_index=False)
+    area = models.ForeignKey(Area, models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint("group", "area", name="groupmember_unique"),
+        ]
 
 
 class GeographyFile(models.Model):

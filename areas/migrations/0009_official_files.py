@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("areas", "0004_area_types"),
+        ("areas", "0008_area_groups"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -23,11 +23,6 @@ class Migration(migrations.Migration):
                 help_text="Other types whose areas an edition of this one may hold: the upper tier holds counties and the authorities that stand in no county.",
                 size=None,
             ),
-        ),
-        migrations.AddField(
-            model_name="postcode",
-            name="ended",
-            field=models.DateField(blank=True, null=True),
         ),
         migrations.CreateModel(
             name="GeographyFile",

@@ -62,7 +62,7 @@ def rule(body):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("areas", "0005_official_files")]
+    dependencies = [("areas", "0009_official_files")]
     operations = [
         migrations.RunSQL(rule(WRONG_TYPE), rule(WRONG_TYPE_BEFORE)),
         migrations.RunPython(add, migrations.RunPython.noop),
