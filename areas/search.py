@@ -62,7 +62,8 @@ CROSS JOIN LATERAL (
         ' ' || a.folded || ' ' LIKE %(whole_word)s AS whole_word
 ) AS how
 WHERE {NAMED} AND {MATCHES} AND {OF_KIND}
-ORDER BY turn, CASE WHEN wide AND whole_word THEN 0 WHEN begins THEN 1 ELSE 2 END, t.rank, a.name, a.code
+ORDER BY turn, CASE WHEN wide AND whole_word THEN 0 WHEN begins THEN 1 ELSE 2 END, t.rank,
+    a.name, a.code
 LIMIT %(limit)s
 """  # noqa: S608
 # The numbered in order of name, which an index has ready, those that begin so and those with a

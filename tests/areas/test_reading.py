@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import Transformer
 
@@ -59,7 +59,7 @@ def test_a_point_the_other_way_round_is_turned_and_said_so():
         ("54.57, 200.0", "not a place on Earth"),
         ("54.57S, 1.23W", "−54.57, −1.23 is outside"),
         ("XA 495 205", None),
-        ("HO 495 205", "outside Great Britain"),
+        ("JN 495 205", "outside Great Britain"),
     ],
 )
 def test_a_point_that_cannot_be_here_is_answered_with_a_sentence(question, said):
@@ -84,7 +84,7 @@ def test_what_is_not_a_point_is_left_to_the_rest(question):
     ("question", "x", "y"),
     [
         ("NZ 495 205", 449_550, 520_550),
-        ("nz4952020500", 449_525, 520_505),
+        ("nz4952020500", 449_520.5, 520_500.5),
         ("TQ 3080", 530_500, 180_500),
         ("HU 47 41", 447_500, 1_141_500),
         ("SV9010", 90_500, 10_500),
@@ -96,6 +96,7 @@ def test_a_reference_of_the_national_grid_is_the_middle_of_its_square(question, 
     assert (point.x, point.y) == (x, y)
 
 
+@settings(deadline=None)
 @given(st.floats(50, 58), st.floats(-5, 1))
 def test_a_point_and_its_grid_reference_are_the_same_place(lat, lon):
     x, y = Transformer.from_crs(4326, 27700).transform(lat, lon)
@@ -125,6 +126,7 @@ def test_what_is_nearly_a_postcode_is_told_from_what_is_not(text, wrong):
     assert wrong_postcode(text) is wrong
 
 
+@settings(deadline=None)
 @given(st.text(max_size=2000))
 def test_whatever_is_typed_is_read_without_fault(text):
     cleaned = clean(text)

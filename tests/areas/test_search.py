@@ -115,7 +115,8 @@ def test_words_are_found_in_any_order():
 
 def test_a_place_is_found_in_the_place_that_holds_it():
     assert codes("Ashby Upper, Ashby") == [WARDS[0]]
-    assert codes("Lower, Cedar") == []
+    assert codes("Lower, Cedar") == [WARDS[5]]
+    assert codes("Upper, Nowhere") == []
     assert set(codes("Ashby 001, Ashby")) == {NEIGHBOURHOODS[0]}
 
 
@@ -148,7 +149,8 @@ def test_a_name_that_is_there_is_not_guessed_at():
     assert search("Ashby").message == ""
 
 
-@given(st.text("abc", max_size=7), st.text("abc", max_size=7))
+@settings(deadline=None)
+@given(st.text("abc", max_size=6), st.text("abc", max_size=6))
 def test_slips_are_counted_as_the_textbook_counts_them(one, other):
     assert slips_between(one, other) == slow_slips(one, other)
 
@@ -240,7 +242,7 @@ def test_answers_are_counted_by_type_and_narrowed_to_one():
     ]
     assert len(answer.found) == 7
     wards = search("Ashby", kind="ward")
-    assert [f.area.code for f in wards.found] == list(WARDS[:2])
+    assert [f.area.code for f in wards.found] == [WARDS[1], WARDS[0]]
     assert [f.area.code for f in search("AB1 1AA", kind="authority").found] == [COUNCILS[0]]
 
 
@@ -261,9 +263,10 @@ def test_pages_make_up_the_whole_and_nothing_twice(question):
 
 STRANGE = [
     "", "   ", "%", "_", "\\", "'; DROP TABLE areas_area; --", "x" * 10_000, "0", "...", "-",
-    "😀🏴󠁧󠁢󠁳󠁣󠁴󠁿", "\u202eyhsA", "%_%_%", "(.*)+$", "[a-z", "{", "\0", "a\0b" * 50, "1" * 500, "'" * 99,
-    "\ud800", "ŁÉ" * 400, "null", "None", "<script>", "${7*7}", "%s", "%(limit)s", ",,,,", "{named}",
-    "É,É", "1,1,1", "NZ" + "9" * 40, "°'\"N", " ".join("abcdefghij"), "-" * 120, "9" * 30 + "." + "9, 1",
+    "😀🏴󠁧󠁢󠁳󠁣󠁴󠁿", "\u202eyhsA", "%_%_%", "(.*)+$", "[a-z", "{", "\0", "a\0b" * 50, "1" * 500,
+    "'" * 99, "\ud800", "ŁÉ" * 400, "null", "None", "<script>", "${7*7}", "%s", "%(limit)s",
+    ",,,,", "{named}", "É,É", "1,1,1", "NZ" + "9" * 40, "°'\"N", " ".join("abcdefghij"),
+    "-" * 120, "9" * 30 + "." + "9, 1",
 ]  # fmt: skip
 
 
