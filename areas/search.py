@@ -282,7 +282,7 @@ def _without_name(
         )
     ids = like_it(names, limit)
     if ids:
-        message = f"No place is called “{text}”. These have names like it."
+        message = f"No place is called “{text}”; showing names like it."
         return _Ids(ids, {}, message, _kinds(ids) if counting else None, guess=True)
     return _Ids([], {}, "")
 

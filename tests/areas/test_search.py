@@ -141,7 +141,7 @@ def test_a_misspelt_name_is_guessed_and_said_to_be_a_guess(question, code):
     answer = search(question)
     assert answer.guess
     assert answer.found[0].area.code == code
-    assert answer.message == f"No place is called “{question}”. These have names like it."
+    assert answer.message == f"No place is called “{question}”; showing names like it."
 
 
 def test_a_name_that_is_there_is_not_guessed_at():
