@@ -79,7 +79,7 @@ WITH RECURSIVE wanted AS MATERIALIZED (
         down.exact AND o.overlap_set_id = ANY((SELECT exact_sets FROM wanted)::int[])
     FROM down CROSS JOIN LATERAL (
         SELECT o.from_area_id, o.overlap_set_id FROM areas_areaoverlap o
-        WHERE o.to_area_id = down.area_id
+        WHERE o.to_area_id = down.area_id AND o.from_area_id <> down.area_id
           AND o.overlap_set_id = ANY((SELECT sets FROM wanted)::int[]) OFFSET 0
     ) o
 ), nearest AS (
@@ -255,17 +255,17 @@ def ancestors(area: Area) -> list[Area]:
     return [parent.area for parent in parents(area)]
 
 
-def levels(area: Area) -> list[Level]:
+def levels(area: Area, deepest: str = DEEPEST_OF_WIDE) -> list[Level]:
     """Return the levels inside `area`, the widest first, one edition each. One query.
 
     Editions of one type stand side by side, the newest first. A level is reached by its shortest
-    way. Inside an area wider than an authority, nothing smaller than authorities is listed.
+    way. Inside an area wider than type `deepest`, nothing smaller than that is listed.
     """
     found = []
     parameters = {
         "area": area.pk,
         "type": area.area_type_id,
-        "deepest": DEEPEST_OF_WIDE,
+        "deepest": deepest,
         "many": list(MANY_AT_ONCE),
     }
     for row in Edition.objects.raw(DOWN, parameters):

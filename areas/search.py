@@ -37,7 +37,7 @@ LETTERS_A_SLIP = 3.5  # One slip is believed in four letters, two in seven, thre
 PLAIN = str.maketrans("-", " ", "'.,")
 
 # A name of its own does not end in a number, as “Middlesbrough 001A” does. In these words, since
-# indexes stand on it (migration 0008).
+# indexes stand on it (migration 0011).
 NAMED = "a.folded !~ '[0-9][a-z]?$'"
 NUMBERED = "a.folded ~ '[0-9][a-z]?$'"
 MATCHES = """(

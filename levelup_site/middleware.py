@@ -10,6 +10,7 @@ from django.shortcuts import render
 
 log = structlog.get_logger("levelup.request")
 NUL = "\x00"
+API = "/api/"
 QUIET = ("/healthz", "/readyz", "/static/", "/tiles/")
 
 
@@ -48,6 +49,8 @@ def no_nul(
     """Answer 404 to an address that holds a NUL byte, which Postgres cannot even look for."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
+        if request.path.startswith(API):
+            return get_response(request)  # It answers problems in JSON.
         if NUL in request.path or "%00" in request.META.get("QUERY_STRING", ""):
             return render(request, "404.html", status=404)
         return get_response(request)

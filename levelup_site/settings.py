@@ -54,10 +54,15 @@ SECRET_KEY = required(
 ALLOWED_HOSTS = os.environ.get("LEVELUP_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
 CSRF_TRUSTED_ORIGINS = [o for o in os.environ.get("LEVELUP_ORIGINS", "").split(",") if o]
 
+# Whom readers may write to, on the pages about accessibility and privacy; optional.
+CONTACT_EMAIL = os.environ.get("LEVELUP_CONTACT_EMAIL", "")
+
 # Where uploads, tiles and the private servers live.
 LEVELUP_HOME = Path(os.environ.get("LEVELUP_HOME", BASE_DIR / "var"))
 TILE_DIR = LEVELUP_HOME / "tiles"
 MEDIA_ROOT = LEVELUP_HOME / "media"
+# The largest file that the admin takes by upload; larger ones go through the commands.
+GEOGRAPHY_UPLOAD_BYTES = int(os.environ.get("LEVELUP_UPLOAD_MB", "400")) * 1_000_000
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -74,6 +79,7 @@ INSTALLED_APPS = [
     "csp",
     "areas",
     "indicators",
+    "levelup_site",  # For its commands: backup and restore.
 ]
 
 MIDDLEWARE = [
@@ -153,6 +159,9 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BEAT_SCHEDULE = {
+    "geography": {"task": "areas.tasks.take_up_waiting", "schedule": 60.0},
+}
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LANGUAGE_CODE = "en-gb"
@@ -194,6 +203,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 X_FRAME_OPTIONS = "SAMEORIGIN"
+CSRF_FAILURE_VIEW = "indicators.views.groups.stale_form"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "strict-origin-when-cross-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
@@ -207,9 +217,34 @@ if flag("LEVELUP_HTTPS"):
     SESSION_COOKIE_SECURE = True
     CSRF_COOKIE_SECURE = True
 
+# The API (/api/v1/) is read by anyone, without cookies; nothing else uses DRF.
 REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticatedOrReadOnly"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.AllowAny"],
+    # Requests from one address; empty for no limit.
+    "DEFAULT_THROTTLE_RATES": {"api": os.environ.get("LEVELUP_API_RATE", "1200/min") or None},
+    # Proxies in front that add to X-Forwarded-For; with 0 what a reader sends is not believed.
+    "NUM_PROXIES": int(os.environ.get("LEVELUP_PROXIES", "0")),
+    "UNAUTHENTICATED_USER": None,
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+}
+# The most rows of figures in one file of the API.
+LEVELUP_API_MOST_ROWS = int(os.environ.get("LEVELUP_API_MOST_ROWS", "5000000"))
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Levelup",
+    "DESCRIPTION": (
+        "Figures about places in the United Kingdom, from the whole country to a neighbourhood, "
+        "each with its release and licence. Everything here is read only, needs no key, and may "
+        "be read from any site."
+    ),
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "PREPROCESSING_HOOKS": ["indicators.api.schema.without_suffixes"],
+    "POSTPROCESSING_HOOKS": ["indicators.api.schema.complete"],
+    "SORT_OPERATIONS": False,
+    "SORT_OPERATION_PARAMETERS": False,
 }
 
 LOG_LEVEL = os.environ.get("LEVELUP_LOG_LEVEL", "INFO")

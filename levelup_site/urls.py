@@ -9,6 +9,7 @@ urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("admin/", admin.site.urls),
+    path("api/v1/", include("indicators.api.urls")),
     path("", include("areas.urls")),
     path("", include("indicators.urls")),
 ]

@@ -17,7 +17,7 @@ INDEXES = {
 
 
 class Migration(migrations.Migration):
-    dependencies = [("areas", "0007_draw_borders")]
+    dependencies = [("areas", "0010_more_area_types")]
     operations = [
         migrations.RunSQL(f"CREATE INDEX {name} ON {what}", f"DROP INDEX {name}")
         for name, what in INDEXES.items()

@@ -1,0 +1,1 @@
+"""The read-only API: what is published, for programs. Addresses under /api/v1/."""

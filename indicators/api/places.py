@@ -1,0 +1,601 @@
+"""Areas: found, listed, drawn, and how they fit together and came about."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import date
+from typing import Any, ClassVar
+
+import polars as pl
+import shapely
+from django.db import connection
+from django.db.models import Max, QuerySet
+from django.http import HttpResponseBase
+from psycopg import sql
+from rest_framework.request import Request
+
+from areas.hierarchy import successors
+from areas.models import Area, AreaChange, AreaType, Boundary, Edition, Member
+from areas.search import search
+from areas.within import ids_within
+from indicators.api import parameters
+from indicators.api.endpoint import Asked, Endpoint, Listing, as_json, link, next_page, read_cursor
+from indicators.api.formats import TABLES, GeoJson
+from indicators.api.parameters import (
+    CURSOR_PARAM,
+    Param,
+    codes,
+    many,
+    matching,
+    point,
+    text,
+    tight,
+    whole,
+    yes_or_no,
+)
+from indicators.api.problems import Problem
+from indicators.insight.live import literal_ids
+from indicators.insight.observations import copied, known
+
+# How many places a question in words may find, in all its pages.
+MOST_FOUND = 200
+MOST_OUTLINES = 1_000
+DECIMALS = 6
+AREAS = {
+    "code": pl.String,
+    "name": pl.String,
+    "name_cy": pl.String,
+    "known_as": pl.String,
+    "type": pl.String,
+    "valid_from": pl.String,
+    "valid_to": pl.String,
+    "current": pl.Boolean,
+}
+LIST = """
+SELECT a.id, a.code, a.name, nullif(a.name_cy, ''), nullif(a.known_as, ''), a.area_type_id,
+    a.valid_from, a.valid_to, a.valid_to IS NULL OR a.valid_to > current_date
+FROM areas_area a WHERE {}
+"""
+# The newest outline of each area, or that of one edition.
+OUTLINES = """
+SELECT DISTINCT ON (b.area_id) b.area_id, e.slug, b.geometry::bytea
+FROM areas_boundary b JOIN areas_edition e ON e.id = b.edition_id
+WHERE b.area_id = ANY(%s) AND (%s = '' OR e.slug = %s)
+ORDER BY b.area_id, e.date DESC, e.id
+"""
+IN_DEGREES = """
+SELECT ST_AsGeoJSON(ST_Transform(ST_GeomFromWKB(shape, 27700), 4326), %s)
+FROM unnest(%s::bytea[]) WITH ORDINALITY s (shape, at) ORDER BY at
+"""
+AT_POINT = """
+SELECT b.area_id FROM areas_boundary b
+WHERE ST_Intersects(b.geometry, ST_Transform(ST_SetSRID(ST_MakePoint({}, {}), 4326), 27700))
+"""
+# Every way up, step by step, with the sets that it goes by. An edition is reached by its shortest.
+PARENTS = """
+WITH RECURSIVE up(area_id, edition_id, depth, sets, best_fit) AS (
+    SELECT %s::int, 0, 0, '{}'::text[], false
+  UNION ALL
+    SELECT o.to_area_id, s.to_edition_id, up.depth + 1, up.sets || s.slug::text,
+        up.best_fit OR s.kind = 'best-fit'
+    FROM up JOIN areas_areaoverlap o ON o.from_area_id = up.area_id
+    JOIN areas_overlapset s ON s.id = o.overlap_set_id AND s.kind <> 'apportioned'
+    JOIN areas_edition f ON f.id = s.from_edition_id
+    JOIN areas_areatype ft ON ft.slug = f.area_type_id
+    JOIN areas_edition t ON t.id = s.to_edition_id
+    JOIN areas_areatype tt ON tt.slug = t.area_type_id AND tt.rank < ft.rank
+), nearest AS (
+    SELECT DISTINCT ON (edition_id) * FROM up WHERE depth > 0
+    ORDER BY edition_id, depth, best_fit, area_id, sets
+)
+SELECT a.code, a.name, a.area_type_id, e.slug, n.best_fit, n.depth, n.sets
+FROM nearest n JOIN areas_area a ON a.id = n.area_id JOIN areas_edition e ON e.id = n.edition_id
+JOIN areas_areatype t ON t.slug = a.area_type_id ORDER BY t.rank DESC, e.date DESC, a.code
+"""
+CHILDREN = """
+SELECT s.slug, s.kind, e.slug, e.area_type_id, count(*)
+FROM areas_areaoverlap o JOIN areas_overlapset s ON s.id = o.overlap_set_id
+JOIN areas_edition e ON e.id = s.from_edition_id
+JOIN areas_areatype t ON t.slug = e.area_type_id
+JOIN areas_edition above ON above.id = s.to_edition_id
+JOIN areas_areatype wider ON wider.slug = above.area_type_id AND wider.rank < t.rank
+WHERE o.to_area_id = %s AND s.kind <> 'apportioned'
+GROUP BY s.slug, s.kind, e.slug, e.area_type_id, t.rank ORDER BY t.rank, e.slug, s.slug
+"""
+PRECISION = Param(
+    "precision",
+    "Detail smaller than about so many metres is left out of outlines. Neighbours in one answer "
+    "keep their shared borders. 0 is as held.",
+    {"type": "integer", "minimum": 0, "maximum": 10_000},
+    whole(0, 10_000),
+    default=0,
+    example="100",
+)
+EDITION = Param(
+    "edition",
+    "The edition whose outline is drawn, by slug; the newest that has one, if left out.",
+    parameters.SLUG_SCHEMA,
+    parameters.a_slug,
+)
+
+
+class AreaList(Listing):
+    """Areas by code, or by how well they answer a question in words."""
+
+    group = "Areas"
+    about = (
+        "List areas",
+        "Find areas by code, type, edition, what they lie in, a point, a postcode or words. "
+        "As GeoJSON each page has outlines: of the edition, if one is named, or else the "
+        "newest of each area.",
+    )
+    results_as: ClassVar = {"json": "AreaPage", "geojson": "AreaFeatures"}
+    tries: ClassVar = (
+        ("Local authorities that there are now", "/api/v1/areas?type=authority&current=true"),
+        ("What holds a point", "/api/v1/areas?point=54.5742,-1.2350"),
+        (
+            "Wards of Middlesbrough with outlines to 50 metres",
+            "/api/v1/areas.geojson?parent=E06000002&type=ward&precision=50",
+        ),
+    )
+
+    columns = AREAS
+    renderer_classes = (*TABLES, GeoJson)
+    file_name = "areas"
+    params: ClassVar = (
+        codes("code", "Areas, by code.", "E06000002"),
+        many("type", "Types of area, by slug.", "authority"),
+        many("edition", "Areas that are in any of these editions, by slug.", "ward-2025"),
+        codes(
+            "parent",
+            "Areas inside any of these, by code: at every level, or at those that “type” or "
+            "“edition” name.",
+            "E06000002",
+        ),
+        Param(
+            "point",
+            "Areas whose outline holds this latitude and longitude (WGS 84, degrees).",
+            {"type": "string", "pattern": parameters.POINT_FORM},
+            point,
+            example="54.5742,-1.2350",
+        ),
+        Param(
+            "postcode",
+            "Areas that hold this postcode, live in Great Britain.",
+            {"type": "string", "pattern": "^[A-Z]{1,2}[0-9][A-Z0-9]? ?[0-9][A-Z]{2}$"},
+            matching(parameters.POSTCODE, "a whole postcode such as CF10 4AT", tight),
+            example="CF10 4AT",
+        ),
+        Param(
+            "q",
+            f"Names, codes or postcodes in words, the best answers first, {MOST_FOUND} at most.",
+            {"type": "string", "minLength": 1, "maxLength": 120, "pattern": r"^[\w' .-]*\w+$"},
+            text,
+            example="newton",
+        ),
+        Param(
+            "current",
+            "true: areas that have not ended; false: those that have.",
+            {"type": "boolean"},
+            yes_or_no,
+        ),
+        PRECISION,
+        CURSOR_PARAM,
+        parameters.limit(100, MOST_OUTLINES),
+    )
+
+    def answer(self, request: Request, asked: Asked, **path: Any) -> HttpResponseBase:
+        """Answer a page, everything, or a page with outlines."""
+        asked["where"] = self.where(asked)
+        if request.accepted_renderer.format != GeoJson.format:
+            return super().answer(request, asked, **path)
+        after = read_cursor(request, asked["cursor"])
+        rows, onward = self.page_with_ids(asked, after, asked["limit"])
+        edition = asked["edition"][0] if len(asked["edition"]) == 1 else ""
+        shapes = outlines(rows["id"].to_list(), edition, asked["precision"])
+        address = next_page(request, onward)
+        return self.reply(
+            request, collection(rows, shapes, address), GeoJson.media_type, **link(address)
+        )
+
+    def where(self, asked: Asked) -> sql.Composable:
+        """Return the conditions that areas `a` must meet. Raises Unknown for what nothing has."""
+        known("area", Area.objects.all(), "code", asked["code"])
+        known("type of area", AreaType.objects.all(), "slug", asked["type"])
+        editions = known("edition", Edition.objects.all(), "slug", asked["edition"])
+        parents = known("area", Area.objects.all(), "code", asked["parent"])
+        parts: list[sql.Composable] = [sql.SQL("true")]
+        if asked["code"]:
+            parts.append(sql.SQL("a.code = ANY({})").format(sql.Literal(asked["code"])))
+        if asked["type"]:
+            parts.append(sql.SQL("a.area_type_id = ANY({})").format(sql.Literal(asked["type"])))
+        if editions:
+            parts.append(
+                sql.SQL(
+                    "EXISTS (SELECT FROM areas_member m WHERE m.area_id = a.id "
+                    "AND m.edition_id = ANY({}))"
+                ).format(literal_ids(editions.values()))
+            )
+        if parents:
+            inside = ids_within(parents.values(), types=asked["type"], editions=asked["edition"])
+            parts.append(sql.SQL("a.id = ANY({})").format(literal_ids(inside)))
+        if asked["point"]:
+            latitude, longitude = map(sql.Literal, asked["point"])
+            holding = sql.SQL(AT_POINT).format(longitude, latitude)
+            if editions:
+                holding += sql.SQL("AND b.edition_id = ANY({})").format(
+                    literal_ids(editions.values())
+                )
+            parts.append(sql.SQL("a.id IN ({})").format(holding))
+        if asked["current"] is not None:
+            ended = sql.SQL("(a.valid_to IS NULL OR a.valid_to > current_date) = {}")
+            parts.append(ended.format(sql.Literal(asked["current"])))
+        asked["found"], asked["message"] = None, ""
+        for words in (asked["postcode"], asked["q"]):
+            if words:
+                got = search(words, limit=MOST_FOUND)
+                ids = [f.area.pk for f in got.found]
+                both = ids if asked["found"] is None else [i for i in asked["found"] if i in ids]
+                asked["found"] = both
+                asked["message"] = got.message or (
+                    f"More than {MOST_FOUND} places answer “{words}”: only the best are here. "
+                    "Write more of the name."
+                    if got.more
+                    else ""
+                )
+        if asked["found"] is not None:
+            parts.append(sql.SQL("a.id = ANY({})").format(literal_ids(asked["found"])))
+        return sql.SQL(" AND ").join(parts)
+
+    def count(self, asked: Asked) -> int:
+        """Return how many areas there are in all. One query."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                sql.SQL("SELECT count(*) FROM areas_area a WHERE {}").format(asked["where"])
+            )
+            (n,) = cursor.fetchone()
+        return int(n)
+
+    def message(self, asked: Asked) -> str:
+        """Return what search says of the question."""
+        return str(asked["message"])
+
+    def page(
+        self, request: Request, asked: Asked, after: Any, limit: int
+    ) -> tuple[pl.DataFrame, Any]:
+        """Return areas in order of code, or of how well they answer."""
+        rows, onward = self.page_with_ids(asked, after, limit)
+        return rows.select(*AREAS), onward
+
+    def page_with_ids(self, asked: Asked, after: Any, limit: int) -> tuple[pl.DataFrame, Any]:
+        """Return areas with their ids. One query. Raises Problem for a position that is none."""
+        schema = {"id": pl.Int32, **AREAS, "current": pl.String}
+        where = asked["where"]
+        if asked["found"] is not None:
+            if after is not None and not (isinstance(after, int) and 0 <= after < MOST_FOUND):
+                raise Problem("not-found", "There is no page at this cursor.")
+            start = after or 0
+            every = copied(sql.SQL(LIST).format(where), schema)
+            order = pl.DataFrame({"id": asked["found"]}, schema={"id": pl.Int32})
+            every = order.join(every, on="id", maintain_order="left")
+            rows = every.slice(start, limit)
+            onward: Any = start + limit if every.height > start + limit else None
+        else:
+            if after is not None:
+                if not isinstance(after, str) or "\x00" in after:
+                    raise Problem("not-found", "There is no page at this cursor.")
+                where = sql.SQL("{} AND a.code > {}").format(where, sql.Literal(after))
+            query = sql.SQL(LIST + "ORDER BY a.code LIMIT {}").format(where, sql.Literal(limit + 1))
+            every = copied(query, schema)
+            rows = every.head(limit)
+            onward = str(rows["code"][-1]) if every.height > limit else None
+        return rows.with_columns(current=pl.col("current") == "t"), onward
+
+
+def outlines(ids: list[int], edition: str, precision: int) -> dict[int, tuple[str, str]]:
+    """Return (edition, GeoJSON geometry) of the areas that have an outline. Two queries.
+
+    Simplified together, on the grid, so that shared borders stay shared.
+    """
+    if not ids:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(OUTLINES, (ids, edition, edition))
+        rows = cursor.fetchall()
+        shapes = shapely.from_wkb([bytes(wkb) for _, _, wkb in rows])
+        if precision:
+            shapes = shapely.coverage_simplify(shapes, precision)
+        cursor.execute(IN_DEGREES, (DECIMALS, list(shapely.to_wkb(shapes))))
+        drawn = [text for (text,) in cursor.fetchall()]
+    return {pk: (slug, shape) for (pk, slug, _), shape in zip(rows, drawn, strict=True)}
+
+
+def collection(
+    rows: pl.DataFrame, shapes: dict[int, tuple[str, str]], address: str | None
+) -> bytes:
+    """Return a feature collection: an area without an outline has a null geometry."""
+    drawn = pl.DataFrame(
+        [(pk, *both) for pk, both in shapes.items()],
+        schema={"id": pl.Int32, "edition": pl.String, "shape": pl.String},
+        orient="row",
+    )
+    features = (
+        rows.join(drawn, on="id", how="left", maintain_order="left")
+        .select(
+            pl.concat_str(
+                pl.lit('{"type":"Feature","id":"'),
+                pl.col("code"),
+                pl.lit('","geometry":'),
+                pl.col("shape").fill_null("null"),
+                pl.lit(',"properties":'),
+                pl.struct(*AREAS, "edition").struct.json_encode(),
+                pl.lit("}"),
+            )
+        )
+        .to_series()
+    )
+    head = as_json({"type": "FeatureCollection", "next": address})[:-1]
+    return head + b',"features":[' + ",\n".join(features).encode() + b"]}"
+
+
+def area_at(code: str) -> Area:
+    """Return the area with a code. Raises Problem where nothing has it."""
+    area = Area.objects.filter(code=code.upper()).first()
+    if area is None:
+        raise Problem("not-found", f"No area has the code “{code[:20]}”. /api/v1/areas finds them.")
+    return area
+
+
+def area_row(area: Area) -> dict[str, Any]:
+    """Return an area as it is listed."""
+    return {
+        "code": area.code,
+        "name": area.name,
+        "name_cy": area.name_cy or None,
+        "known_as": area.known_as or None,
+        "type": area.area_type_id,
+        "valid_from": area.valid_from.isoformat(),
+        "valid_to": area.valid_to.isoformat() if area.valid_to else None,
+        "current": area.valid_to is None or area.valid_to > date.today(),
+    }
+
+
+class AreaDetail(Endpoint):
+    """One area: its editions, what it is part of, and how many areas are its parts."""
+
+    group = "Areas"
+    about = (
+        "One area",
+        "With its editions, every wider area that it is part of (and whether by an exact "
+        "nesting or a best fit), and how many areas are directly inside it.",
+    )
+    results_as: ClassVar = {"json": "AreaDetail"}
+    tries: ClassVar = (("Middlesbrough", "/api/v1/areas/E06000002"),)
+
+    def answer(self, request: Request, asked: Asked, **path: Any) -> HttpResponseBase:
+        """Answer an area with its relations."""
+        area = area_at(path["code"])
+        root = request.build_absolute_uri(f"/api/v1/areas/{area.code}")
+        with connection.cursor() as cursor:
+            cursor.execute(PARENTS, (area.pk,))
+            parents = cursor.fetchall()
+            cursor.execute(CHILDREN, (area.pk,))
+            children = cursor.fetchall()
+        members = Member.objects.filter(area=area).select_related("edition")
+        drawn = set(Boundary.objects.filter(area=area).values_list("edition", flat=True))
+        body = {
+            **area_row(area),
+            "editions": [
+                {
+                    "slug": m.edition.slug,
+                    "name": m.edition.name,
+                    "date": m.edition.date.isoformat(),
+                    "outline": m.edition_id in drawn,
+                }
+                for m in members.order_by("-edition__date", "edition__slug")
+            ],
+            "parents": [
+                {
+                    "code": code,
+                    "name": name,
+                    "type": kind,
+                    "edition": edition,
+                    "kind": "best-fit" if best_fit else "exact",
+                    "direct": depth == 1,
+                    "overlap_sets": sets,
+                }
+                for code, name, kind, edition, best_fit, depth, sets in parents
+            ],
+            "children": [
+                {"edition": edition, "type": kind, "count": n, "kind": fit, "overlap_set": slug}
+                for slug, fit, edition, kind, n in children
+            ],
+            "changes": f"{root}/changes",
+            "boundary": f"{root}/boundary.geojson" if drawn else None,
+            "page": request.build_absolute_uri(f"/areas/{area.code}/"),
+        }
+        return self.reply(request, body, "application/json")
+
+
+class AreaChanges(Endpoint):
+    """What became of an area, and what it came from, a step at a time."""
+
+    group = "Areas"
+    about = (
+        "How an area came about, and what became of it",
+        "Each step of code history with its day, and the areas that there are now.",
+    )
+    results_as: ClassVar = {"json": "AreaChanges"}
+    tries: ClassVar = (("North Yorkshire", "/api/v1/areas/E06000065/changes"),)
+
+    def answer(self, request: Request, asked: Asked, **path: Any) -> HttpResponseBase:
+        """Answer the steps before and after, and the areas that there are now."""
+        area = area_at(path["code"])
+        steps = AreaChange.objects.select_related("from_area", "to_area").order_by(
+            "effective", "from_area__code", "to_area__code"
+        )
+        body = {
+            **area_row(area),
+            "from": [change_row(c) for c in steps.filter(to_area=area)],
+            "to": [change_row(c) for c in steps.filter(from_area=area)],
+            "successors": [area_row(a) for a in successors(area)],
+        }
+        return self.reply(request, body, "application/json")
+
+
+def change_row(change: AreaChange) -> dict[str, Any]:
+    """Return one step of code history."""
+    return {
+        "kind": change.kind,
+        "effective": change.effective.isoformat(),
+        "from": change.from_area.code,
+        "from_name": change.from_area.name,
+        "to": change.to_area.code if change.to_area else None,
+        "to_name": change.to_area.name if change.to_area else None,
+        "weight": change.weight,
+    }
+
+
+class AreaBoundary(Endpoint):
+    """The outline of an area in an edition, as a GeoJSON feature."""
+
+    group = "Areas"
+    about = (
+        "The outline of an area",
+        "A GeoJSON feature in longitude and latitude.",
+    )
+    results_as: ClassVar = {"geojson": "AreaFeature"}
+    tries: ClassVar = (
+        ("Middlesbrough, to 100 metres", "/api/v1/areas/E06000002/boundary.geojson?precision=100"),
+    )
+
+    renderer_classes = (GeoJson,)
+    params: ClassVar = (EDITION, PRECISION)
+
+    def answer(self, request: Request, asked: Asked, **path: Any) -> HttpResponseBase:
+        """Answer the outline. Raises Problem where none is held."""
+        area = area_at(path["code"])
+        edition = asked["edition"] or ""
+        known("edition", Edition.objects.all(), "slug", [edition] if edition else [])
+        shapes = outlines([area.pk], edition, asked["precision"])
+        if area.pk not in shapes:
+            where = f" in the edition “{edition}”" if edition else ""
+            raise Problem("not-found", f"No outline of {area.name} ({area.code}) is held{where}.")
+        slug, shape = shapes[area.pk]
+        body = {
+            "type": "Feature",
+            "id": area.code,
+            "geometry": json.loads(shape),
+            "properties": {**area_row(area), "edition": slug},
+        }
+        return self.reply(request, body, GeoJson.media_type)
+
+
+TYPES = {
+    "slug": pl.String,
+    "name": pl.String,
+    "name_plural": pl.String,
+    "abbreviation": pl.String,
+    "rank": pl.Int64,
+}
+EDITIONS = {
+    "slug": pl.String,
+    "name": pl.String,
+    "type": pl.String,
+    "date": pl.String,
+    "areas": pl.Int64,
+    "approximate": pl.Boolean,
+    "boundary_note": pl.String,
+    "source": pl.String,
+}
+
+
+class Small(Listing):
+    """A list of few things by slug."""
+
+    params: ClassVar[Sequence[Param]] = (CURSOR_PARAM, parameters.limit(100, 1_000))
+
+    def found(self, asked: Asked) -> QuerySet[Any]:
+        """Return what is asked for."""
+        raise NotImplementedError
+
+    def row(self, one: Any) -> dict[str, Any]:
+        """Return one as it is listed."""
+        raise NotImplementedError
+
+    def count(self, asked: Asked) -> int:
+        """Return how many there are in all. One query."""
+        return self.found(asked).count()
+
+    def page(
+        self, request: Request, asked: Asked, after: Any, limit: int
+    ) -> tuple[pl.DataFrame, Any]:
+        """Return things in order of slug."""
+        rows = self.found(asked).order_by("slug")
+        if after is not None:
+            if not isinstance(after, str) or "\x00" in after:
+                raise Problem("not-found", "There is no page at this cursor.")
+            rows = rows.filter(slug__gt=after)
+        every = list(rows[: limit + 1])
+        frame = pl.DataFrame([self.row(one) for one in every[:limit]], schema=self.columns)
+        return frame, every[limit - 1].slug if len(every) > limit else None
+
+
+class AreaTypeList(Small):
+    """Types of area, from the United Kingdom (rank 0) downwards."""
+
+    group = "Areas"
+    about = (
+        "List types of area",
+        "From the United Kingdom downwards.",
+    )
+    results_as: ClassVar = {"json": "AreaTypePage"}
+    tries: ClassVar = (("Every type", "/api/v1/area-types"),)
+
+    columns = TYPES
+    file_name = "area-types"
+
+    def found(self, asked: Asked) -> QuerySet[Any]:
+        """Return every type."""
+        return AreaType.objects.all()
+
+    def row(self, one: AreaType) -> dict[str, Any]:
+        """Return a type."""
+        return {name: getattr(one, name) for name in TYPES}
+
+
+class EditionList(Small):
+    """Editions: sets of areas of one type at one date."""
+
+    group = "Areas"
+    about = (
+        "List editions",
+        "Sets of areas of one type as they were published at one date. A figure belongs to an"
+        " area in an edition.",
+    )
+    results_as: ClassVar = {"json": "EditionPage"}
+    tries: ClassVar = (("Every edition, as CSV", "/api/v1/editions.csv"),)
+
+    columns = EDITIONS
+    file_name = "editions"
+    params: ClassVar = (many("type", "Types of area, by slug.", "ward"), *Small.params)
+
+    def found(self, asked: Asked) -> QuerySet[Any]:
+        """Return editions with how many areas they have."""
+        known("type of area", AreaType.objects.all(), "slug", asked["type"])
+        rows = Edition.objects.annotate(n=Max("member__ordinal"))
+        return rows.filter(area_type__in=asked["type"]) if asked["type"] else rows
+
+    def row(self, one: Any) -> dict[str, Any]:
+        """Return an edition."""
+        return {
+            "slug": one.slug,
+            "name": one.name,
+            "type": one.area_type_id,
+            "date": one.date.isoformat(),
+            "areas": 0 if one.n is None else one.n + 1,
+            "approximate": one.approximate,
+            "boundary_note": one.boundary_note,
+            "source": one.source,
+        }
