@@ -359,8 +359,8 @@ def test_one_fault_after_another_is_named_at_once(live, ask):
     ("path", "queries"),
     [
         ("observations", 5),
-        ("observations?area=E06000901,E06000902&indicator=share&type=authority", 8),
-        ("observations?parent=E92000001&type=lsoa", 10),
+        ("observations?area=E06000901,E06000902&indicator=share&type=authority", 10),
+        ("observations?parent=E92000001&type=lsoa", 13),
         ("observations.csv", 5),
         ("series", 3),
         ("series?indicator=share&edition=ward&limit=1", 5),
