@@ -4,41 +4,120 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
 from typing import NamedTuple
 
 import numpy as np
 from django.db import connection
 from django.db.models import F, Func, TextField
-from django.db.models.expressions import RawSQL
 from numpy.typing import NDArray
 
-from areas.models import Area, Edition, Member, OverlapSet
+from areas.models import Area, AreaType, Boundary, Edition, Member, OverlapSet
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 BOX = re.compile(r"-?[0-9.]+(?:e-?[0-9]+)?")  # Each number of BOX(west south,east north).
 
+# Of these, an area may be part of several at once: Great Britain, and England and Wales.
+MANY_AT_ONCE = frozenset({"country-group"})
+
 # An area follows every exact and best-fit set upwards, to wider types only: apportioned sets say
 # how numbers are shared out, and sets between vintages say what became of an area, not what it
-# is part of. Of two areas of one edition the nearer counts: a neighbourhood is in the council
-# that it is looked up in, whatever its best-fit ward says.
-ANCESTORS = """
-WITH RECURSIVE up(area_id, edition_id, depth) AS (
-    SELECT %s::int, 0, 0
-  UNION
-    SELECT o.to_area_id, s.to_edition_id, up.depth + 1 FROM up
-    JOIN areas_areaoverlap o ON o.from_area_id = up.area_id
-    JOIN areas_overlapset s ON s.id = o.overlap_set_id AND s.kind <> 'apportioned'
+# is part of. `newest` is the date of the newest edition that the wider area is in, whichever
+# edition the link itself leads to: most codes are in several.
+UP = """
+WITH RECURSIVE wanted AS MATERIALIZED (
+    SELECT array_agg(s.id) AS sets FROM areas_overlapset s
     JOIN areas_edition f ON f.id = s.from_edition_id
     JOIN areas_areatype ft ON ft.slug = f.area_type_id
     JOIN areas_edition t ON t.id = s.to_edition_id
     JOIN areas_areatype tt ON tt.slug = t.area_type_id AND tt.rank < ft.rank
-), nearest AS (
-    SELECT DISTINCT ON (edition_id) area_id FROM up WHERE depth > 0
-    ORDER BY edition_id, depth, area_id
+    WHERE s.kind <> 'apportioned'
+), up(area_id) AS (
+    SELECT %s::int
+  UNION
+    SELECT o.to_area_id FROM up CROSS JOIN LATERAL (
+        SELECT o.to_area_id FROM areas_areaoverlap o WHERE o.from_area_id = up.area_id
+          AND o.overlap_set_id = ANY((SELECT sets FROM wanted)::int[]) OFFSET 0
+    ) o
 )
-SELECT area_id FROM nearest
+SELECT o.from_area_id, s.kind, s.weight_source, newest.date,
+    a.id, a.code, a.name, a.name_cy, a.known_as, a.area_type_id, a.valid_from, a.valid_to,
+    t.slug, t.name, t.name_plural, t.abbreviation, t.rank
+FROM up CROSS JOIN LATERAL (
+    SELECT o.* FROM areas_areaoverlap o WHERE o.from_area_id = up.area_id
+      AND o.overlap_set_id = ANY((SELECT sets FROM wanted)::int[]) OFFSET 0
+) o
+JOIN areas_overlapset s ON s.id = o.overlap_set_id
+JOIN areas_area a ON a.id = o.to_area_id
+JOIN areas_areatype t ON t.slug = a.area_type_id
+CROSS JOIN LATERAL (
+    SELECT max(e.date) AS date FROM areas_member m JOIN areas_edition e ON e.id = m.edition_id
+    WHERE m.area_id = a.id
+) newest
+ORDER BY t.rank DESC, a.code, s.slug
 """
+AREA_FIELDS = (
+    "id", "code", "name", "name_cy", "known_as", "area_type_id", "valid_from", "valid_to",
+)  # fmt: skip
+TYPE_FIELDS = ("slug", "name", "name_plural", "abbreviation", "rank")
+
+# OFFSET 0 keeps Postgres from guessing that hundreds of areas are inside and reading every link
+# there is: index scans of one area each take 1 ms where that took 70. An edition is reached by its
+# shortest way only, as upwards: not neighbourhoods of the next council through a ward.
+DOWN = """
+WITH RECURSIVE wanted AS MATERIALIZED (
+    SELECT array_agg(s.id) AS sets,
+        array_agg(s.id) FILTER (WHERE s.kind = 'exact') AS exact_sets
+    FROM areas_overlapset s
+    JOIN areas_edition e ON e.id = s.from_edition_id
+    JOIN areas_areatype t ON t.slug = e.area_type_id
+    JOIN areas_edition above ON above.id = s.to_edition_id
+    JOIN areas_areatype wider ON wider.slug = above.area_type_id AND wider.rank < t.rank
+    JOIN areas_areatype here ON here.slug = %(type)s
+    JOIN areas_areatype deepest ON deepest.slug = %(deepest)s
+    WHERE s.kind <> 'apportioned' AND (here.rank >= deepest.rank OR t.rank <= deepest.rank)
+), down(area_id, set_id, depth, exact) AS (
+    SELECT %(area)s::int, 0, 0, true
+  UNION
+    SELECT o.from_area_id, o.overlap_set_id, down.depth + 1,
+        down.exact AND o.overlap_set_id = ANY((SELECT exact_sets FROM wanted)::int[])
+    FROM down CROSS JOIN LATERAL (
+        SELECT o.from_area_id, o.overlap_set_id FROM areas_areaoverlap o
+        WHERE o.to_area_id = down.area_id
+          AND o.overlap_set_id = ANY((SELECT sets FROM wanted)::int[]) OFFSET 0
+    ) o
+), nearest AS (
+    SELECT area_id, edition_id, bool_or(exact) AS exact, min(set_id) AS set_id FROM (
+        SELECT down.area_id, down.set_id, down.exact, s.from_edition_id AS edition_id, depth,
+            min(depth) OVER (PARTITION BY s.from_edition_id) AS least
+        FROM down JOIN areas_overlapset s ON s.id = down.set_id
+    ) every WHERE depth = least GROUP BY area_id, edition_id
+), grouped AS (
+    SELECT m.edition_id, bool_and(nearest.exact) AS exact,
+        array_agg(DISTINCT nearest.set_id) AS set_ids,
+        array_agg(m.area_id ORDER BY m.ordinal) AS area_ids,
+        array_agg(m.ordinal ORDER BY m.ordinal) AS ordinals
+    FROM nearest CROSS JOIN LATERAL (
+        SELECT m.edition_id, m.area_id, m.ordinal FROM areas_member m
+        WHERE m.area_id = nearest.area_id AND m.edition_id = nearest.edition_id OFFSET 0
+    ) m
+    GROUP BY m.edition_id
+)
+SELECT e.*, t.name AS type_name, t.name_plural, t.abbreviation, t.rank, g.exact, g.area_ids,
+    g.ordinals, (
+        SELECT array_agg(s.weight_source ORDER BY s.slug) FROM areas_overlapset s
+        WHERE s.id = ANY(g.set_ids)
+    ) AS sources
+FROM grouped g
+JOIN areas_edition e ON e.id = g.edition_id AND e.area_type_id <> ALL(%(many)s)
+JOIN areas_areatype t ON t.slug = e.area_type_id
+ORDER BY t.rank, e.date DESC, e.slug
+"""
+# Of wide areas only wide parts are listed: 42,000 neighbourhoods of the UK are a map of their own.
+DEEPEST_OF_WIDE = "authority"
 
 
 class Links(NamedTuple):
@@ -52,6 +131,41 @@ class Links(NamedTuple):
     weight: Floats
 
 
+class Parent(NamedTuple):
+    """A wider area that an area is part of, and how it is known.
+
+    `exact` is False where a best-fit set is on the way; `sources` are where the links came from,
+    the nearest first.
+    """
+
+    area: Area
+    exact: bool
+    sources: tuple[str, ...]
+
+
+@dataclass
+class Level:
+    """The areas of one edition that lie inside: ids and ordinals, in the same order.
+
+    `exact` is False where any of them is counted inside by a best fit; `sources` are where the
+    last step down came from.
+    """
+
+    edition: Edition
+    area_ids: list[int]
+    ordinals: NDArray[np.int64]
+    exact: bool = True
+    sources: tuple[str, ...] = ()
+
+
+class Neighbours(NamedTuple):
+    """The areas of `edition` that share a border with one, by name, or the `reason` for none."""
+
+    edition: Edition | None
+    areas: list[Area]
+    reason: str
+
+
 class Outline(NamedTuple):
     """Where an area lies: in an edition, at an ordinal, within west, south, east, north degrees."""
 
@@ -60,13 +174,151 @@ class Outline(NamedTuple):
     bounds: tuple[float, float, float, float]
 
 
+class _Link(NamedTuple):
+    """One step up: from an area, to an area, whether it nests, and where that is from."""
+
+    from_id: int
+    to_id: int
+    exact: bool
+    source: str
+
+
+class _Way(NamedTuple):
+    """How an area was reached: in how many steps, by nesting throughout, and from which sources."""
+
+    depth: int
+    exact: bool
+    sources: tuple[str, ...]
+
+
+def parents(area: Area) -> list[Parent]:
+    """Return every area that `area` is part of, the widest first, and how. One query.
+
+    One parent of each type (of groups of countries, all), chosen from the narrowest type upwards
+    among those that the area itself or a parent already chosen has a link to: so all are of one
+    time, and a county that ended with its districts does not come back through an old ward. Of
+    rivals the newest wins, by the newest edition it is in; then the nearest (a neighbourhood is in
+    the council that it is looked up in, whatever its best-fit ward says); then the one reached by
+    nesting throughout. An area whose links lead only to its own time stays there. A type that no
+    chosen parent leads to is taken from the rivals' links, if that area still lasts.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(UP, (area.pk,))
+        rows = cursor.fetchall()
+    types: dict[str, AreaType] = {}
+    areas: dict[int, Area] = {}
+    newest: dict[int, date] = {}
+    by_type: dict[str, list[_Link]] = {}
+    for from_id, kind, source, day, *rest in rows:
+        values, of_type = rest[: len(AREA_FIELDS)], rest[len(AREA_FIELDS) :]
+        found = areas.get(values[0])
+        if found is None:
+            found = areas[values[0]] = Area.from_db(connection.alias, AREA_FIELDS, values)
+            if of_type[0] not in types:
+                types[of_type[0]] = AreaType.from_db(connection.alias, TYPE_FIELDS, of_type)
+            found.area_type = types[of_type[0]]
+            newest[found.pk] = day
+        link = _Link(from_id, found.pk, kind == "exact", source)
+        by_type.setdefault(found.area_type_id, []).append(link)
+    chosen: dict[int, _Way] = {area.pk: _Way(0, True, ())}
+    every: dict[int, _Way] = dict(chosen)
+    # Rows come with the narrowest type first, so all that leads to a type is known before it.
+    for slug, up in by_type.items():
+        through_chosen = _ways(up, chosen)
+        every |= _ways(up, every)
+        lasting = {pk: every[pk] for _, pk, *_ in up if areas[pk].valid_to is None}
+        rivals = sorted(
+            (through_chosen or lasting).items(),
+            key=lambda rival: (
+                -newest[rival[0]].toordinal(),
+                rival[1].depth,
+                not rival[1].exact,
+                areas[rival[0]].code,
+            ),
+        )
+        chosen |= dict(rivals if slug in MANY_AT_ONCE else rivals[:1])
+    del chosen[area.pk]
+    found_parents = [Parent(areas[pk], way.exact, way.sources) for pk, way in chosen.items()]
+    return sorted(found_parents, key=lambda p: (p.area.area_type.rank, p.area.code))
+
+
+def _ways(up: list[_Link], known: dict[int, _Way]) -> dict[int, _Way]:
+    """Return the shortest way to each area that `up` leads to from a known one, nesting first."""
+    ways: dict[int, _Way] = {}
+    for link in up:
+        if link.from_id not in known:
+            continue
+        below = known[link.from_id]
+        told = tuple(dict.fromkeys((*below.sources, link.source)))
+        way = _Way(below.depth + 1, below.exact and link.exact, told)
+        rival = ways.get(link.to_id)
+        if rival is None or (way.depth, not way.exact) < (rival.depth, not rival.exact):
+            ways[link.to_id] = way
+    return ways
+
+
 def ancestors(area: Area) -> list[Area]:
-    """Return every area that `area` is part of, the widest first. One query."""
-    return list(
-        Area.objects.filter(pk__in=RawSQL(ANCESTORS, (area.pk,)))  # noqa: S611
-        .select_related("area_type")
-        .order_by("area_type__rank", "code")
-    )
+    """Return every area that `area` is part of, the widest first. One query. See `parents`."""
+    return [parent.area for parent in parents(area)]
+
+
+def levels(area: Area, deepest: str = DEEPEST_OF_WIDE) -> list[Level]:
+    """Return the levels inside `area`, the widest first, one edition each. One query.
+
+    Editions of one type stand side by side, the newest first. A level is reached by its shortest
+    way. Inside an area wider than type `deepest`, nothing smaller than that is listed.
+    """
+    found = []
+    parameters = {
+        "area": area.pk,
+        "type": area.area_type_id,
+        "deepest": deepest,
+        "many": list(MANY_AT_ONCE),
+    }
+    for row in Edition.objects.raw(DOWN, parameters):
+        extra = vars(row)
+        row.area_type = AreaType(
+            slug=row.area_type_id,
+            name=extra["type_name"],
+            **{name: extra[name] for name in ("name_plural", "abbreviation", "rank")},
+        )
+        found.append(
+            Level(
+                row,
+                extra["area_ids"],
+                np.asarray(extra["ordinals"]),
+                extra["exact"],
+                tuple(dict.fromkeys(extra["sources"])),
+            )
+        )
+    return found
+
+
+def children(area: Area, edition: Edition) -> list[Area]:
+    """Return the areas of `edition` inside `area`, in its order; none where it is not inside.
+
+    Two queries.
+    """
+    level = next((one for one in levels(area) if one.edition.pk == edition.pk), None)
+    if level is None:
+        return []
+    by_pk = Area.objects.select_related("area_type").in_bulk(level.area_ids)
+    return [by_pk[pk] for pk in level.area_ids]
+
+
+def benchmarks(area: Area, chain: Sequence[Area] | None = None) -> list[tuple[str, Area]]:
+    """Return the wider areas that anything in `area` may be compared with, the nearest first.
+
+    Pairs of region, country or widest and the area. `chain` is what `ancestors` returned, where
+    that is known already; else one query.
+    """
+    above = list(chain) if chain is not None else ancestors(area)
+    keys = {"region": "region", "country": "country", "uk": "widest"}
+    return [
+        (keys[a.area_type_id], a)
+        for a in reversed(above)
+        if a.area_type_id in keys and a.area_type.rank < area.area_type.rank
+    ]
 
 
 def routes_up(edition: Edition) -> dict[Edition, list[OverlapSet]]:
@@ -134,6 +386,29 @@ def outline(area: Area) -> Outline | None:
         return None
     west, south, east, north = map(float, BOX.findall(member.extent))
     return Outline(member.edition, member.ordinal, (west, south, east, north))
+
+
+def neighbours(area: Area, edition: Edition | None = None) -> Neighbours:
+    """Return the areas of an edition that share a border with `area`, in order of name.
+
+    Without `edition`, of the newest that has an outline of the area. What sharing a border means
+    is said in areas.importing.borders, which worked it out. Two queries.
+    """
+    outlines = Boundary.objects.filter(area=area).select_related("edition__area_type")
+    if edition is not None:
+        outlines = outlines.filter(edition=edition)
+    own = outlines.order_by("-edition__date", "edition__slug").defer("geometry").first()
+    if own is None:
+        where = f"in {edition.name}" if edition else "here"
+        return Neighbours(edition, [], f"No outline of {area.name} is held {where}.")
+    kind = own.edition.area_type
+    found = list(
+        Area.objects.filter(borders_back__area=area, borders_back__edition=own.edition)
+        .select_related("area_type")
+        .order_by("name", "code")
+    )
+    reason = "" if found else f"No other {kind.name} shares a border with {area.name}."
+    return Neighbours(own.edition, found, reason)
 
 
 def successors(area: Area) -> list[Area]:

@@ -6,13 +6,18 @@ always hold are constraints in Postgres (see also migration 0003), not code.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import ClassVar
 
+from django.conf import settings
 from django.contrib.gis.db import models
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db.models import F, Func, Q
 
 BRITISH_NATIONAL_GRID = 27700
+# No markup and no control characters.
+PLAIN_WORDS = r"^[^<>[:cntrl:]]*$"
 
 
 class AreaType(models.Model):
@@ -23,6 +28,13 @@ class AreaType(models.Model):
     name_plural = models.CharField(max_length=80)
     abbreviation = models.CharField(max_length=40, blank=True, help_text="“LSOA”, for brackets.")
     rank = models.PositiveSmallIntegerField(unique=True)
+    holds = ArrayField(
+        models.SlugField(),
+        default=list,
+        blank=True,
+        help_text="Other types whose areas an edition of this one may hold: the upper tier holds "
+        "counties and the authorities that stand in no county.",
+    )
 
     class Meta:
         ordering: ClassVar = ["rank"]
@@ -136,6 +148,32 @@ class Boundary(models.Model):
         verbose_name_plural = "boundaries"
 
 
+class Border(models.Model):
+    """Two areas of an edition that share a border, both ways round, and for how many metres.
+
+    Worked out from their outlines when those are loaded (areas.importing.borders).
+    """
+
+    # No index of their own on any, and no keys on the areas: the constraint serves, and a border
+    # never stands without the outlines of both.
+    edition = models.ForeignKey(Edition, models.CASCADE, db_index=False)
+    area = models.ForeignKey(
+        Area, models.CASCADE, related_name="borders", db_index=False, db_constraint=False
+    )
+    neighbour = models.ForeignKey(
+        Area, models.CASCADE, related_name="borders_back", db_index=False, db_constraint=False
+    )
+    metres = models.FloatField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint("area", "edition", "neighbour", name="border_unique"),
+            models.CheckConstraint(
+                condition=~Q(area=F("neighbour")) & Q(metres__gt=0), name="border_two_areas"
+            ),
+        ]
+
+
 class OverlapSet(models.Model):
     """How one edition lies in another, and where the weights came from."""
 
@@ -234,7 +272,10 @@ class AreaChange(models.Model):
 
 
 class Postcode(models.Model):
-    """A live postcode, written without a space, and the smallest areas that hold it."""
+    """A postcode, written without a space, and the smallest areas that hold or held it.
+
+    `ended` is the first day of the month in which it was terminated; null while it lives.
+    """
 
     postcode = models.CharField(max_length=7, primary_key=True)
     ward = models.ForeignKey(
@@ -245,6 +286,7 @@ class Postcode(models.Model):
     )
     easting = models.IntegerField(null=True)
     northing = models.IntegerField(null=True)
+    ended = models.DateField(null=True, blank=True)
 
     class Meta:
         constraints: ClassVar = [
@@ -256,3 +298,119 @@ class Postcode(models.Model):
 
     def __str__(self) -> str:
         return f"{self.postcode[:-3]} {self.postcode[-3:]}"
+
+
+class AreaGroup(models.Model):
+    """Areas of one type that somebody named, to compare others with; it never changes.
+
+    Whoever has its address may use it, so `token` is past guessing. Triggers (migration
+    `area_groups`) refuse every update and every member after the first lot.
+    """
+
+    MOST = 2_000
+
+    token = models.CharField(max_length=16)
+    name = models.CharField(max_length=120)
+    made_by = models.CharField(max_length=80, blank=True, db_default="")
+    area_type = models.ForeignKey(AreaType, models.PROTECT, related_name="+")
+    n_members = models.PositiveSmallIntegerField()
+    created_at: models.DateTimeField[datetime, datetime] = models.DateTimeField()
+
+    areas = models.ManyToManyField(Area, through="GroupMember", related_name="+")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint("token", name="areagroup_token_unique"),
+            models.CheckConstraint(
+                condition=Q(token__regex=r"^[A-Za-z0-9_-]{16}$"),  # noqa: S106
+                name="areagroup_token_form",
+            ),
+            models.CheckConstraint(
+                condition=Q(name__regex=PLAIN_WORDS)
+                & Q(name__regex=r"\S")
+                & Q(made_by__regex=PLAIN_WORDS),
+                name="areagroup_plain_words",
+            ),
+            models.CheckConstraint(
+                condition=Q(n_members__gte=2) & Q(n_members__lte=2_000), name="areagroup_size"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class GroupMember(models.Model):
+    """An area in a group."""
+
+    group = models.ForeignKey(AreaGroup, models.CASCADE, db_index=False)
+    area = models.ForeignKey(Area, models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint("group", "area", name="groupmember_unique"),
+        ]
+
+
+class GeographyFile(models.Model):
+    """A file of geography given to the admin: what to make of it, and what became of it.
+
+    The bytes are kept under their hash. Nothing is loaded until somebody has read `report`,
+    which a dry run wrote, and confirmed it.
+    """
+
+    class Kind(models.TextChoices):
+        AREAS = "areas", "Areas and their outlines"
+        OVERLAPS = "overlaps", "Which area lies in which"
+        CHANGES = "changes", "Code history"
+        POSTCODES = "postcodes", "Postcodes"
+        NAMES = "names", "Names"
+
+    class Status(models.TextChoices):
+        WAITING = "waiting", "waiting to be checked"
+        CHECKING = "checking", "being checked"
+        CHECKED = "checked", "checked, to be confirmed"
+        REFUSED = "refused", "refused"
+        CONFIRMED = "confirmed", "confirmed, waiting to be loaded"
+        LOADING = "loading", "being loaded"
+        LOADED = "loaded", "loaded"
+
+    kind = models.CharField(max_length=10, choices=Kind)
+    options = models.JSONField(default=dict)
+    file_name = models.CharField(max_length=200)
+    sha256 = models.CharField(max_length=64)
+    size = models.BigIntegerField()
+    status = models.CharField(max_length=10, choices=Status, default=Status.WAITING)
+    report = models.JSONField(default=dict)
+    uploaded_at = models.DateTimeField()
+    uploaded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
+    )
+    confirmed_at = models.DateTimeField(null=True, blank=True)
+    confirmed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
+    )
+
+    class Meta:
+        ordering: ClassVar = ["-uploaded_at"]
+        verbose_name = "file of geography"
+        verbose_name_plural = "files of geography"
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(
+                    status__in=[
+                        "waiting", "checking", "checked", "refused", "confirmed", "loading",
+                        "loaded",
+                    ]
+                ),
+                name="geographyfile_status",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status__in=["confirmed", "loading", "loaded"])
+                | Q(confirmed_at__isnull=False),
+                name="geographyfile_confirmed",
+            ),
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return self.file_name

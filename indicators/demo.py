@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from areas import tiles
+from areas.history import load_history
 from areas.importing import load
 from areas.models import Area, Edition, OverlapSet
 from indicators.models import Dataset, Indicator, Licence, Release, Theme
@@ -109,7 +110,7 @@ def load_geography(pack: dict[str, Any], tell: Tell) -> dict[str, Edition]:
         )
     load.name_small_areas(editions[SMALL_EDITION], editions[WARD_EDITION])
     tell("Loading code history")
-    load.load_changes(pl.read_parquet(PACK / "changes.parquet"))
+    load_history()
     tell("Loading postcodes")
     load.load_postcodes(pl.read_parquet(PACK / "postcodes.parquet").rename({"lsoa": "small_area"}))
     return editions

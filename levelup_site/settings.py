@@ -54,10 +54,15 @@ SECRET_KEY = required(
 ALLOWED_HOSTS = os.environ.get("LEVELUP_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
 CSRF_TRUSTED_ORIGINS = [o for o in os.environ.get("LEVELUP_ORIGINS", "").split(",") if o]
 
+# Whom readers may write to, on the pages about accessibility and privacy; optional.
+CONTACT_EMAIL = os.environ.get("LEVELUP_CONTACT_EMAIL", "")
+
 # Where uploads, tiles and the private servers live.
 LEVELUP_HOME = Path(os.environ.get("LEVELUP_HOME", BASE_DIR / "var"))
 TILE_DIR = LEVELUP_HOME / "tiles"
 MEDIA_ROOT = LEVELUP_HOME / "media"
+# The largest file that the admin takes by upload; larger ones go through the commands.
+GEOGRAPHY_UPLOAD_BYTES = int(os.environ.get("LEVELUP_UPLOAD_MB", "400")) * 1_000_000
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -74,6 +79,7 @@ INSTALLED_APPS = [
     "csp",
     "areas",
     "indicators",
+    "levelup_site",  # For its commands: backup and restore.
 ]
 
 MIDDLEWARE = [
@@ -153,6 +159,9 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BEAT_SCHEDULE = {
+    "geography": {"task": "areas.tasks.take_up_waiting", "schedule": 60.0},
+}
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LANGUAGE_CODE = "en-gb"
@@ -194,6 +203,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 X_FRAME_OPTIONS = "SAMEORIGIN"
+CSRF_FAILURE_VIEW = "indicators.views.groups.stale_form"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "strict-origin-when-cross-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"

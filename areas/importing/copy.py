@@ -1,13 +1,15 @@
 """Bulk loading: a frame of columns into a table by COPY."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import polars as pl
 from django.db import connection
 from psycopg import sql
 
 CHUNK_ROWS = 500_000
+Params = Sequence[Any] | Mapping[str, Any]
 
 
 def copy_frame(table: str, frame: pl.DataFrame, *, fresh: bool = False) -> None:
@@ -32,9 +34,7 @@ def copy_frame(table: str, frame: pl.DataFrame, *, fresh: bool = False) -> None:
             copy.write(buffer.getvalue())
 
 
-def fetch_frame(
-    query: str, params: Sequence[str | list[str] | int], schema: dict[str, type]
-) -> pl.DataFrame:
+def fetch_frame(query: str, params: Params, schema: dict[str, Any]) -> pl.DataFrame:
     """Run `query` and return its rows as a frame with the columns and types of `schema`."""
     with connection.cursor() as cursor:
         cursor.execute(query, params)

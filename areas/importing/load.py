@@ -11,6 +11,7 @@ import polars as pl
 import shapely
 from django.db import connection
 
+from areas.importing.borders import draw_borders
 from areas.importing.copy import copy_frame, fetch_frame
 from areas.models import BRITISH_NATIONAL_GRID, Edition, OverlapSet
 
@@ -58,7 +59,10 @@ def load_members(edition: Edition, codes: pl.Series) -> None:
 
 
 def load_boundaries(edition: Edition, codes: pl.Series, wkb: pl.Series) -> None:
-    """Insert outlines of `edition`, given as WKB on the British National Grid."""
+    """Insert outlines of `edition`, given as WKB on the British National Grid.
+
+    Works out which of its areas share a border, from all outlines that it then has.
+    """
     shapes = shapely.from_wkb(wkb.to_numpy())
     single = shapely.get_type_id(shapes) == shapely.GeometryType.POLYGON
     shapes[single] = shapely.multipolygons(shapes[single], indices=np.arange(int(single.sum())))
@@ -73,6 +77,7 @@ def load_boundaries(edition: Edition, codes: pl.Series, wkb: pl.Series) -> None:
             pl.lit(edition.pk).alias("edition_id")
         ),
     )
+    draw_borders(edition.pk)
 
 
 def load_overlaps(overlap_set: OverlapSet, frame: pl.DataFrame) -> None:

@@ -3,7 +3,9 @@
 Source: ONS Register of Geographic Codes and Code History Database (Open Government Licence v3).
 """
 
+import csv
 from datetime import date
+from pathlib import Path
 
 GSS_START = date(2009, 1, 1)
 ENGLISH_REORGANISATION = date(2009, 4, 1)
@@ -46,160 +48,40 @@ NEW_AUTHORITIES = {
     "E08000039": "Sheffield",
 }
 
-# (kind, effective date, new code, {old code: its name})
-AUTHORITY_CHANGES: list[tuple[str, date, str, dict[str, str]]] = [
-    ("exchange", date(2012, 4, 1), "E07000240", {"E07000100": "St Albans"}),
-    ("exchange", date(2012, 4, 1), "E07000241", {"E07000104": "Welwyn Hatfield"}),
-    ("exchange", date(2013, 4, 1), "E07000242", {"E07000097": "East Hertfordshire"}),
-    ("exchange", date(2013, 4, 1), "E07000243", {"E07000101": "Stevenage"}),
-    ("exchange", date(2013, 4, 1), "E06000057", {"E06000048": "Northumberland"}),
-    ("exchange", date(2013, 4, 1), "E08000037", {"E08000020": "Gateshead"}),
-    ("exchange", date(2018, 2, 1), "S12000047", {"S12000015": "Fife"}),
-    ("exchange", date(2018, 2, 1), "S12000048", {"S12000024": "Perth and Kinross"}),
-    ("exchange", date(2019, 4, 1), "S12000049", {"S12000046": "Glasgow City"}),
-    ("exchange", date(2019, 4, 1), "S12000050", {"S12000044": "North Lanarkshire"}),
-    (
-        "merge",
-        date(2019, 4, 1),
-        "E06000058",
-        {"E06000028": "Bournemouth", "E06000029": "Poole", "E07000048": "Christchurch"},
-    ),
-    (
-        "merge",
-        date(2019, 4, 1),
-        "E06000059",
-        {
-            "E07000049": "East Dorset",
-            "E07000050": "North Dorset",
-            "E07000051": "Purbeck",
-            "E07000052": "West Dorset",
-            "E07000053": "Weymouth and Portland",
-        },
-    ),
-    (
-        "merge",
-        date(2019, 4, 1),
-        "E07000244",
-        {"E07000205": "Suffolk Coastal", "E07000206": "Waveney"},
-    ),
-    (
-        "merge",
-        date(2019, 4, 1),
-        "E07000245",
-        {"E07000201": "Forest Heath", "E07000204": "St Edmundsbury"},
-    ),
-    (
-        "merge",
-        date(2019, 4, 1),
-        "E07000246",
-        {"E07000190": "Taunton Deane", "E07000191": "West Somerset"},
-    ),
-    (
-        "merge",
-        date(2020, 4, 1),
-        "E06000060",
-        {
-            "E07000004": "Aylesbury Vale",
-            "E07000005": "Chiltern",
-            "E07000006": "South Bucks",
-            "E07000007": "Wycombe",
-        },
-    ),
-    (
-        "merge",
-        date(2021, 4, 1),
-        "E06000061",
-        {
-            "E07000150": "Corby",
-            "E07000152": "East Northamptonshire",
-            "E07000153": "Kettering",
-            "E07000156": "Wellingborough",
-        },
-    ),
-    (
-        "merge",
-        date(2021, 4, 1),
-        "E06000062",
-        {
-            "E07000151": "Daventry",
-            "E07000154": "Northampton",
-            "E07000155": "South Northamptonshire",
-        },
-    ),
-    (
-        "merge",
-        date(2023, 4, 1),
-        "E06000063",
-        {"E07000026": "Allerdale", "E07000028": "Carlisle", "E07000029": "Copeland"},
-    ),
-    (
-        "merge",
-        date(2023, 4, 1),
-        "E06000064",
-        {"E07000027": "Barrow-in-Furness", "E07000030": "Eden", "E07000031": "South Lakeland"},
-    ),
-    (
-        "merge",
-        date(2023, 4, 1),
-        "E06000065",
-        {
-            "E07000163": "Craven",
-            "E07000164": "Hambleton",
-            "E07000165": "Harrogate",
-            "E07000166": "Richmondshire",
-            "E07000167": "Ryedale",
-            "E07000168": "Scarborough",
-            "E07000169": "Selby",
-        },
-    ),
-    (
-        "merge",
-        date(2023, 4, 1),
-        "E06000066",
-        {
-            "E07000187": "Mendip",
-            "E07000188": "Sedgemoor",
-            "E07000189": "South Somerset",
-            "E07000246": "Somerset West and Taunton",
-        },
-    ),
-    ("exchange", date(2025, 4, 1), "E08000038", {"E08000016": "Barnsley"}),
-    ("exchange", date(2025, 4, 1), "E08000039", {"E08000019": "Sheffield"}),
-]
+HISTORY = Path(__file__).parents[2] / "areas" / "history" / "changes.csv"
 
-# (old county, name, effective date, {new authority: its districts of 2011 in that county})
-COUNTY_CHANGES: list[tuple[str, str, date, dict[str, list[str]]]] = [
-    (
-        "E10000009",
-        "Dorset",
-        date(2019, 4, 1),
-        {
-            "E06000058": ["E07000048"],
-            "E06000059": ["E07000049", "E07000050", "E07000051", "E07000052", "E07000053"],
-        },
-    ),
-    ("E10000002", "Buckinghamshire", date(2020, 4, 1), {"E06000060": []}),
-    (
-        "E10000021",
-        "Northamptonshire",
-        date(2021, 4, 1),
-        {
-            "E06000061": ["E07000150", "E07000152", "E07000153", "E07000156"],
-            "E06000062": ["E07000151", "E07000154", "E07000155"],
-        },
-    ),
-    (
-        "E10000006",
-        "Cumbria",
-        date(2023, 4, 1),
-        {
-            "E06000063": ["E07000026", "E07000028", "E07000029"],
-            "E06000064": ["E07000027", "E07000030", "E07000031"],
-        },
-    ),
-    ("E10000023", "North Yorkshire", date(2023, 4, 1), {"E06000065": []}),
-    ("E10000027", "Somerset", date(2023, 4, 1), {"E06000066": []}),
-]
+
+def authority_changes() -> list[tuple[str, date, str, dict[str, str]]]:
+    """What became of authorities of Great Britain, from the code history of the project itself.
+
+    (kind, effective date, new code, {old code: its name}). Northern Ireland's districts of before
+    2015 are in no source of the pack.
+    """
+    found: dict[tuple[str, date, str], dict[str, str]] = {}
+    for row in history():
+        if row["from_code"][:3] in {"E06", "E07", "E08", "S12"} and row["kind"] != "rename":
+            key = (row["kind"], date.fromisoformat(row["effective"]), row["to_code"])
+            found.setdefault(key, {})[row["from_code"]] = row["from_name"]
+    return [(*key, olds) for key, olds in found.items()]
+
+
+def ended_counties() -> list[tuple[str, str, date]]:
+    """(code, name, day on which it was no more) of counties that ended, in order of their end."""
+    found = {
+        row["from_code"]: (row["from_name"], date.fromisoformat(row["effective"]))
+        for row in history()
+        if row["from_code"].startswith("E10")
+    }
+    return [(code, name, day) for code, (name, day) in found.items()]
+
+
+def history() -> list[dict[str, str]]:
+    """Every step of the code history, as text."""
+    with HISTORY.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+AUTHORITY_CHANGES = authority_changes()
 
 
 def current_codes() -> dict[str, str]:

@@ -1,7 +1,6 @@
 """Areas, who belongs to which edition, what lies in what, the code history, postcodes."""
 
 import json
-from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -35,7 +34,7 @@ def write(table: pl.DataFrame, path: Path) -> None:
 
 
 def build(sources: Sources, out: Path) -> None:
-    """Write areas, members, overlaps, changes and postcodes."""
+    """Write areas, members, overlaps and postcodes."""
     small = small_areas(sources)
     wards = ward_parents(sources)
     live = live_postcodes(sources)
@@ -44,7 +43,6 @@ def build(sources: Sources, out: Path) -> None:
     write(members(areas), out / "members.parquet")
     for name, table in overlaps(sources, small, wards, live).items():
         write(table.sort("from_code", "to_code"), out / "overlaps" / f"{name}.parquet")
-    write(changes(sources), out / "changes.parquet")
     live.drop("authority").write_parquet(
         out / "postcodes.parquet",
         compression="zstd",
@@ -210,7 +208,7 @@ def all_areas(sources: Sources, small: pl.DataFrame, wards: pl.DataFrame) -> pl.
     for _, effective, _, olds in codes.AUTHORITY_CHANGES:
         ended += [(old, name, "", "authority", effective) for old, name in olds.items()]
     ended += [
-        (old, name, "", "county", effective) for old, name, effective, _ in codes.COUNTY_CHANGES
+        (old, name, "", "county", effective) for old, name, effective in codes.ended_counties()
     ]
     gone = pl.DataFrame(ended, [*columns, "valid_to"], orient="row").with_columns(
         valid_from=valid_from()
@@ -347,33 +345,3 @@ def overlaps(
         )
         sets[f"country-2025-to-{slug}"] = pairs(inside, "country", "group")
     return sets
-
-
-def changes(sources: Sources) -> pl.DataFrame:
-    """The code history of authorities and counties, 2012 to 2025.
-
-    weight: share of the old area's residents (census 2011); null for an exchange, whose share is
-    not in the sources (in each case all but a few hundred residents stay).
-    """
-    rows: list[tuple[str, str | None, str, date, float | None]] = []
-    for kind, effective, new, olds in codes.AUTHORITY_CHANGES:
-        weight = None if kind == "exchange" else 1.0
-        rows += [(old, new, kind, effective, weight) for old in olds]
-    residents = dict(
-        sources.census.group_by("authority").agg(pl.col("residents").sum()).iter_rows()
-    )
-    for county, _, effective, parts in codes.COUNTY_CHANGES:
-        if len(parts) == 1:
-            rows += [(county, new, "recode", effective, 1.0) for new in parts]
-            continue
-        share = {new: sum(residents[d] for d in districts) for new, districts in parts.items()}
-        total = sum(share.values())
-        rows += [(county, new, "split", effective, n / total) for new, n in share.items()]
-    schema = {
-        "from_code": pl.String,
-        "to_code": pl.String,
-        "kind": pl.String,
-        "effective": pl.Date,
-        "weight": pl.Float64,
-    }
-    return pl.DataFrame(rows, schema, orient="row").sort("effective", "from_code", "to_code")

@@ -62,25 +62,49 @@ def at_time(at: datetime | None) -> QuerySet[LiveSeries]:
     return LiveSeries.objects.filter(live__contains=at)
 
 
+OF_LIVE = (
+    "series_id",
+    "indicator_id",
+    "edition_id",
+    "period__kind",
+    "period__start",
+    "period__end",
+    "period__label",
+)
+
+
 def live_series(
-    editions: Collection[int], at: datetime | None = None, breakdown: str = ""
+    editions: Collection[int],
+    at: datetime | None = None,
+    breakdown: str = "",
+    indicators: Collection[int] | None = None,
 ) -> list[Live]:
-    """Return the live series of these editions, the latest period of each last. One query."""
+    """Return the live series of these editions, the latest period of each last. One query.
+
+    Of every indicator, unless the ids of some are given.
+    """
+    rows = at_time(at).filter(edition__in=editions, breakdown=breakdown)
+    if indicators is not None:
+        rows = rows.filter(indicator__in=indicators)
+    rows = rows.order_by(F("period__end"), F("period__start"), F("series_id"))
+    return [Live(*row) for row in rows.values_list(*OF_LIVE)]
+
+
+def latest_series(editions: Collection[int], at: datetime | None = None) -> list[Live]:
+    """Return the latest live series of each indicator in each of these editions. One query."""
     rows = (
         at_time(at)
-        .filter(edition__in=editions, breakdown=breakdown)
-        .order_by(F("period__end"), F("period__start"), F("series_id"))
-        .values_list(
-            "series_id",
-            "indicator_id",
-            "edition_id",
-            "period__kind",
-            "period__start",
-            "period__end",
-            "period__label",
-        )
+        .filter(edition__in=editions, breakdown="")
+        .order_by("edition_id", "indicator_id", "-period__end", "-period__start", "-series_id")
+        .distinct("edition_id", "indicator_id")
+        .values_list(*OF_LIVE)
     )
     return [Live(*row) for row in rows]
+
+
+def live_series_of(edition: int) -> QuerySet[LiveSeries]:
+    """Return what is live of one edition, breakdowns left out."""
+    return at_time(None).filter(edition=edition, breakdown="")
 
 
 def latest(edition: int, indicator: str) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef
 
 from areas.hierarchy import ancestors
 from areas.models import Area, Member
+from indicators.insight.groups import Group, GroupReading, group_readings
 from indicators.insight.inside import Level
 from indicators.insight.live import (
     Live,
@@ -21,7 +22,7 @@ from indicators.insight.live import (
     readings,
     standings,
 )
-from indicators.models import Indicator, Series
+from indicators.models import Indicator, Release, Series
 from indicators.statistics.rank import Floats
 
 # Up to this many peers a strip plot draws one tick each; beyond it, bins.
@@ -36,6 +37,7 @@ class Benchmark(NamedTuple):
     key: str
     area: Area
     reading: Reading | None
+    series_id: int | None = None
 
 
 class Rank(NamedTuple):
@@ -71,6 +73,33 @@ class Figure:
     trend: list[TrendPoint] = field(default_factory=list)
     peers: Floats | None = None
     in_scope: bool = True
+    group: GroupReading | None = None
+
+
+class Entry(NamedTuple):
+    """An indicator as a list of contents needs it: no more than its name and where it stands."""
+
+    indicator_id: int
+    slug: str
+    name: str
+    theme: str
+    theme_name: str
+    headline: bool
+    polarity: str
+
+
+@dataclass
+class Standpoint:
+    """Where a place stands: what it is part of, the widest first, and the editions of each."""
+
+    area: Area
+    part_of: list[Area]
+    editions: dict[int, list[int]]
+
+    @property
+    def chain(self) -> list[Area]:
+        """The place, then what it is part of, the nearest first."""
+        return [self.area, *reversed(self.part_of)]
 
 
 @dataclass
@@ -86,22 +115,48 @@ class Profile:
     comparators: list[tuple[str, Area]]
     figures: list[Figure]
     inside: dict[int, dict[int, int]]
+    group: Group | None = None
 
 
-def profile(area: Area, *, levels: Collection[Level] = (), at: datetime | None = None) -> Profile:
+def standpoint(area: Area) -> Standpoint:
+    """Return what `area` is part of, and the editions that each is in. Two queries."""
+    part_of = ancestors(area)
+    return Standpoint(area, part_of, editions_of([area.pk, *(a.pk for a in part_of)]))
+
+
+def contents(at: datetime | None = None) -> list[Entry]:
+    """Return every indicator that has anything live, by theme and then as added. One query."""
+    rows = (
+        Indicator.objects.filter(Exists(at_time(at).filter(indicator=OuterRef("pk"))))
+        .order_by("theme__order", "theme__name", "pk")
+        .values_list("pk", "slug", "name", "theme_id", "theme__name", "headline", "polarity")
+    )
+    return [Entry(*row) for row in rows]
+
+
+def profile(
+    area: Area,
+    *,
+    levels: Collection[Level] = (),
+    at: datetime | None = None,
+    where: Standpoint | None = None,
+    indicators: Collection[int] | None = None,
+    group: Group | None = None,
+) -> Profile:
     """Return the profile of `area`, from what is live now or was at `at`.
 
-    Every indicator that has anything live is there, ordered by theme and name. The latest period
-    is shown; others of the same kind make the trend.
+    Every indicator that has anything live is there, ordered by theme and name; or those alone
+    whose ids are given, at the cost of those. The latest period is shown; others of the same kind
+    make the trend. `where` saves two queries when it is known already. `group` is one more thing
+    to compare with, for the figures of areas of its own type; it costs three queries at most.
     """
-    part_of = ancestors(area)
-    chain = [area, *reversed(part_of)]
-    editions = editions_of([a.pk for a in chain])
+    where = where or standpoint(area)
+    part_of, chain, editions = where.part_of, where.chain, where.editions
     by_place: dict[tuple[int, int], list[Live]] = {}
     places = {edition: a.pk for a in chain for edition in editions.get(a.pk, [])}
     inside: dict[int, dict[int, int]] = {}
     below = {level.edition.pk for level in levels}
-    for one in live_series(places.keys() | below, at):
+    for one in live_series(places.keys() | below, at, indicators=indicators):
         if one.edition_id in below:
             inside.setdefault(one.indicator_id, {})[one.edition_id] = one.series_id
         if one.edition_id in places:
@@ -111,12 +166,14 @@ def profile(area: Area, *, levels: Collection[Level] = (), at: datetime | None =
         newest = next(e for e in editions[place_id] if any(one.edition_id == e for one in series))
         by_place[place_id, indicator_id] = [one for one in series if one.edition_id == newest]
 
-    indicators = list(
+    wanted_indicators = (
         Indicator.objects.select_related("theme", "scope__area_type")
         .filter(Exists(at_time(at).filter(indicator=OuterRef("pk"))))
         .order_by("theme__order", "theme__name", "pk")
     )
-    figures = [Figure(i) for i in indicators]
+    if indicators is not None:
+        wanted_indicators = wanted_indicators.filter(pk__in=indicators)
+    figures = [Figure(i) for i in wanted_indicators]
     candidates: dict[int, list[tuple[Area, list[Live]]]] = {}
     wanted: set[tuple[int, int]] = set()
     for figure in figures:
@@ -170,8 +227,29 @@ def profile(area: Area, *, levels: Collection[Level] = (), at: datetime | None =
         for key, wider in comparators(figure.holder, chain, figure.indicator.scope):
             twin = matching(by_place.get((wider.pk, figure.indicator.pk), []), own[-1])
             reading = rows.get((twin.series_id, wider.pk)) if twin else None
-            figure.benchmarks.append(Benchmark(key, wider, reading))
-    return Profile(area, part_of, page_comparators(area, chain), figures, inside)
+            figure.benchmarks.append(
+                Benchmark(key, wider, reading, twin.series_id if twin else None)
+            )
+    if group is not None:
+        alike = {
+            f.series.pk: f
+            for f in figures
+            if f.series and f.holder and f.holder.area_type_id == group.area_type.pk
+        }
+        for pk, of_group in group_readings(group, alike).items():
+            alike[pk].group = of_group
+    return Profile(area, part_of, page_comparators(area, chain), figures, inside, group)
+
+
+def sources(figures: Sequence[Figure]) -> dict[int, Release]:
+    """Return the release of every series that `figures` show, trend and benchmarks too. One query.
+
+    An earlier period, or a country's own figure, may be from another release than the figure is.
+    """
+    ids = {point.live.series_id for f in figures for point in f.trend}
+    ids |= {b.series_id for f in figures for b in f.benchmarks if b.series_id is not None}
+    found = Series.objects.filter(pk__in=ids).select_related("release__dataset", "release__licence")
+    return {series.pk: series.release for series in found}
 
 
 def latest(figures: list[Figure], chosen: dict[int, list[Live]]) -> set[tuple[int, int]]:

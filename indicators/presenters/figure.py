@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import date
 from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
 
 from areas.models import Area
+from indicators.insight.groups import COMBINED, MIDDLE, Group, GroupReading
 from indicators.insight.live import Reading
 from indicators.insight.profile import MOST_TICKS, Figure, Rank
 from indicators.models import Indicator, Release, Series
+from indicators.presenters.asked import Asked
 from indicators.presenters.words import (
+    amount,
     long_date,
     number,
     ordinal,
@@ -31,26 +37,51 @@ LONG_LEAGUE = 500
 # it is not. Fewer peers than these, and there is no league.
 MOST_JOINT = 0.1
 FEWEST_RANKED = 5
+FILES_OF_A_FIGURE = (("csv", "CSV"), ("svg", "SVG"), ("png", "PNG"))
 # Types of area that only England has, whatever a figure may be compared across.
 ENGLISH_ONLY = frozenset({"region", "county"})
 
 
-def figure_line(figure: Figure, area: Area, country: Area | None) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Reader:
+    """Who reads, as far as words depend on it: the site's own address, the day, and their group."""
+
+    site: str
+    on: date
+    group: Group | None = None
+
+    @property
+    def token(self) -> str:
+        """What names the group in addresses; empty without one."""
+        return self.group.token if self.group else ""
+
+
+def figure_address(slug: str, group: str = "") -> str:
+    """Return the address of a figure's line on its profile, whatever theme is open there."""
+    return Asked(show=slug, group=group).address(slug)
+
+
+def figure_line(figure: Figure, area: Area, country: Area | None, reader: Reader) -> dict[str, Any]:
     """Return one figure as the dict that `_figure_line.html` shows."""
     indicator = figure.indicator
+    address = f"{url(area)}{figure_address(indicator.slug, reader.token)}"
     line: dict[str, Any] = {
         "id": indicator.slug,
         "label": indicator.name,
         "definition": indicator.definition,
         "method": indicator.method,
         "caveats": indicator.caveats,
-        "url": f"{url(area)}#{indicator.slug}",
+        "url": f"{reader.site}{address}",
+        "indicator_url": f"/indicators/{indicator.slug}/",
+        "wrong_url": "/feedback/?" + urlencode({"about": url(area), "figure": indicator.slug}),
         "value": None,
         "missing": "",
         "period": "",
         "inherited": None,
         "best_fit": "",
         "sentence": "",
+        "citation": "",
+        "limits": "",
         "benchmarks": [],
         "rank": None,
         "ranks": [],
@@ -60,6 +91,9 @@ def figure_line(figure: Figure, area: Area, country: Area | None) -> dict[str, A
         "selected": False,
         "map_url": "",
         "values_url": "",
+        "with_group": reader.group is not None,
+        "files": [],
+        "withheld": False,
     }
     series, holder = figure.series, figure.holder
     if series is None or holder is None:
@@ -75,6 +109,16 @@ def figure_line(figure: Figure, area: Area, country: Area | None) -> dict[str, A
         reason = MARKERS[reading.marker].meaning if reading else "not available"
         line["missing"] = f"No data: {reason}"
         return line
+    line["withheld"] = not may_be_passed_on(series.release)
+    if not line["withheld"]:
+        line["files"] = [
+            {
+                "name": name,
+                "url": f"{url(area)}figures/{indicator.slug}.{extension}"
+                + (f"?with={reader.token}" if reader.token else ""),
+            }
+            for extension, name in FILES_OF_A_FIGURE
+        ]
     marker = MARKERS[reading.marker]
     line["value"] = {
         "text": number(reading.value, indicator.decimals),
@@ -83,6 +127,7 @@ def figure_line(figure: Figure, area: Area, country: Area | None) -> dict[str, A
         "marker": f"[{marker.letters}]" if marker.letters else "",
         "marker_note": marker.meaning,
     }
+    line["limits"] = limits(figure)
     line["benchmarks"] = [
         {
             "key": b.key,
@@ -94,14 +139,68 @@ def figure_line(figure: Figure, area: Area, country: Area | None) -> dict[str, A
         for b in figure.benchmarks
         if b.reading and b.reading.value is not None
     ]
-    line["sentence"] = comparison(figure)
+    if reader.group and figure.group:
+        line["benchmarks"].append(group_mark(figure.group, reader.group, series, indicator))
+    line["sentence"] = comparison(figure, reader.group)
     line["ranks"] = [
         rank_words(rank, series, indicator) for rank in figure.ranks if rank.out_of >= FEWEST_RANKED
     ]
     line["rank"] = line["ranks"][0] if line["ranks"] else None
     line["strip"] = strip(figure)
     line["trend"] = trend(figure)
+    line["citation"] = citation(figure, area, reader, line["url"])
     return line
+
+
+def may_be_passed_on(release: Release) -> bool:
+    """Return whether the licence of a release lets us offer its figures as files."""
+    return release.redistributable and release.licence.redistributable
+
+
+def limits(figure: Figure) -> str:
+    """Return “between 3.1 and 4.5” where the publisher gives how sure it is, or nothing."""
+    reading, indicator = figure.reading, figure.indicator
+    if reading is None or reading.lower is None or reading.upper is None:
+        return ""
+    return (
+        f"between {with_prefix(reading.lower, indicator)} "
+        f"and {with_prefix(reading.upper, indicator)}"
+    )
+
+
+def citation(figure: Figure, area: Area, reader: Reader, address: str) -> str:
+    """Return the figure as a sentence to be quoted, with where it is from, or nothing if missing.
+
+    A label, then the figure: grammatical whatever an indicator is called.
+    """
+    indicator, series, reading, holder = (
+        figure.indicator, figure.series, figure.reading, figure.holder
+    )  # fmt: skip
+    if series is None or holder is None or reading is None or reading.value is None:
+        return ""
+    where = holder.name
+    if holder.pk != area.pk:
+        where = f"{holder.name} (the {type_name(holder)} that {area.name} is in)"
+    notes = [MARKERS[reading.marker].meaning, made_from(figure), limits(figure)]
+    said = "; ".join(note for note in notes if note)
+    parts = [amount(reading.value, indicator) + (f" ({said})" if said else "")]
+    if compared := comparison(figure, reader.group):
+        parts.append(compared[0].lower() + compared[1:])
+    ranks = [r for r in figure.ranks if r.out_of >= FEWEST_RANKED]
+    if ranks:
+        words = rank_words(ranks[0], series, indicator)
+        parts.append(f"{words['text'][0].lower()}{words['text'][1:]} {words['group']}")
+    release = series.release
+    names = [release.dataset.publisher, release.dataset.name]
+    if release.name != release.dataset.name:
+        names.append(release.name)
+    issued = f", published {long_date(release.publisher_date)}" if release.publisher_date else ""
+    attribution = release.licence.attribution or f"Licence: {release.licence.name}"
+    return (
+        f"{indicator.name}, {where}, {series.period.label}: {', '.join(parts)}. "
+        f"Source: {', '.join(names)}{issued}. {attribution.rstrip('.')}. "
+        f"Levelup, as at {long_date(reader.on)}, {address}"
+    )
 
 
 def not_published(figure: Figure, area: Area, country: Area | None) -> str:
@@ -141,23 +240,52 @@ def source(release: Release, period: str) -> dict[str, str]:
     }
 
 
-def comparison(figure: Figure) -> str:
-    """Return the gap to the country, or to the widest area where there is no country."""
+def group_mark(
+    reading: GroupReading, group: Group, series: Series, indicator: Indicator
+) -> dict[str, Any]:
+    """Return a group as one more benchmark: its mark, and in a note what its figure is."""
+    some = f"{reading.n_data} of {reading.n_members}"
+    notes = {
+        COMBINED: f"from {some} areas together" if reading.n_data < reading.n_members else "",
+        MIDDLE: f"the middle of {some} areas",
+    }
+    known = reading.value is not None
+    return {
+        "key": "group",
+        "name": group.name,
+        "text": number(reading.value, indicator.decimals) if reading.value is not None else "",
+        "note": notes.get(reading.kind, "") if known else f"no data: {some} areas have a figure",
+        "x": position(reading.value, series) if reading.value is not None else None,
+    }
+
+
+def comparison(figure: Figure, group: Group | None = None) -> str:
+    """Return the gap to the country, or to the widest area where there is none, and to a group."""
     indicator, reading = figure.indicator, figure.reading
+    if not reading or reading.value is None:
+        return ""
     known = {b.key: b for b in figure.benchmarks if b.reading and b.reading.value is not None}
     with_whom = known.get("country") or known.get("widest") or known.get("region")
-    if not with_whom or not reading or reading.value is None:
+    said = []
+    if with_whom and with_whom.reading and with_whom.reading.value is not None:
+        said.append(gap(reading.value, with_whom.reading.value, place(with_whom.area), indicator))
+    if group and figure.group and figure.group.value is not None:
+        middle = "the middle of " if figure.group.kind == MIDDLE else ""
+        said.append(gap(reading.value, figure.group.value, f"{middle}{group.name}", indicator))
+    if not said:
         return ""
-    if with_whom.reading is None or with_whom.reading.value is None:
-        return ""
-    here = rounded(reading.value, indicator.decimals)
-    gap = here - rounded(with_whom.reading.value, indicator.decimals)
-    if abs(gap) < 0.5 * 10**-indicator.decimals:
-        return f"The same as {place(with_whom.area)}"
-    amount = f"{indicator.prefix}{number(abs(gap), indicator.decimals)}"
+    return "; ".join([said[0], *(s[0].lower() + s[1:] for s in said[1:])])
+
+
+def gap(here: float, there: float, name: str, indicator: Indicator) -> str:
+    """Return how far apart two figures are, as they are printed: “7.0 lower than England”."""
+    apart = rounded(here, indicator.decimals) - rounded(there, indicator.decimals)
+    if abs(apart) < 0.5 * 10**-indicator.decimals:
+        return f"The same as {name}"
+    by = f"{indicator.prefix}{number(abs(apart), indicator.decimals)}"
     if indicator.unit == "%":
-        amount += " percentage points"
-    return f"{amount} {'higher' if gap > 0 else 'lower'} than {place(with_whom.area)}"
+        by += " percentage points"
+    return f"{by} {'higher' if apart > 0 else 'lower'} than {name}"
 
 
 def rank_words(rank: Rank, series: Series, indicator: Indicator) -> dict[str, str]:
@@ -168,7 +296,7 @@ def rank_words(rank: Rank, series: Series, indicator: Indicator) -> dict[str, st
     end = "lowest" if lowest else "highest"
     joint = "joint " if rank.tied > 1 else ""
     share = ""
-    if rank.tied > MOST_JOINT * rank.out_of:
+    if rank.tied > max(1, MOST_JOINT * rank.out_of):
         which = end if place_in == 1 else "same"
         text = f"One of {rank.tied:,} with the {which} value, of {rank.out_of:,}"
         return {"text": text, "group": peers(series, rank.group)}

@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from itertools import groupby
 from typing import Any
+from urllib.parse import urlencode
 
 from areas.models import Area, Edition
 from areas.search import Answer, Found
+from indicators.insight.groups import NEIGHBOURS
 from indicators.insight.inside import Inside, Level
-from indicators.insight.profile import Figure, Profile
-from indicators.models import Indicator, Release, Series
+from indicators.insight.profile import Entry, Figure, Profile
+from indicators.models import Release, Series
 from indicators.presenters import map as map_presenter
-from indicators.presenters.figure import figure_line, rank_words
+from indicators.presenters.asked import Asked
+from indicators.presenters.figure import Reader, figure_address, figure_line, rank_words
 from indicators.presenters.words import (
+    amount,
     known_as,
     listed,
     long_date,
     place,
     type_name,
-    unit_beside,
     url,
-    with_prefix,
 )
 
-# A figure stands out when it is among this share of areas at either end.
-STANDS_OUT = 0.1
-MOST_SENTENCES = 3
-FEWEST_PEERS = 20
 OS_ROYAL_MAIL = (
     "Contains OS data © Crown copyright and database right 2025. "
     "Contains Royal Mail data © Royal Mail copyright and database right 2025. "
@@ -61,68 +59,78 @@ def breadcrumb(part_of: Iterable[Area]) -> list[dict[str, str]]:
     return [{"name": a.name, "url": url(a)} for a in part_of if a.area_type_id in steps]
 
 
-def answer(profile: Profile) -> list[str]:
-    """Return what stands out, in sentences: the most extreme ranks among many peers."""
-    extremes: list[tuple[float, Figure]] = []
-    for figure in profile.figures:
-        own = figure.holder is not None and figure.holder.pk == profile.area.pk
-        if (
-            not own
-            or not figure.indicator.headline
-            or not figure.ranks
-            or figure.ranks[0].out_of < FEWEST_PEERS
-        ):
-            continue
-        rank = figure.ranks[0]
-        middle = (rank.rank + (rank.tied - 1) / 2 - 0.5) / rank.out_of
-        # Many areas on one value (no crime, no postcode ended) is not standing out.
-        if min(middle, 1 - middle) <= STANDS_OUT and rank.tied / rank.out_of <= STANDS_OUT:
-            extremes.append((min(middle, 1 - middle), figure))
+def answer(figures: Iterable[Figure]) -> list[dict[str, str]]:
+    """Return what stands out, in sentences with the address of each figure's line."""
     sentences = []
-    # What is better one way than the other comes before what is only different.
-    extremes.sort(key=lambda e: (e[1].indicator.polarity == Indicator.Polarity.NONE, e[0]))
-    for _, figure in extremes[:MOST_SENTENCES]:
+    for figure in figures:
         if figure.series is None or figure.reading is None or figure.reading.value is None:
             continue
         words = rank_words(figure.ranks[0], figure.series, figure.indicator)
-        unit = "" if figure.indicator.unit == "%" else f" {unit_beside(figure.indicator)}".rstrip()
-        value = f"{with_prefix(figure.reading.value, figure.indicator)}{unit}"
+        value = amount(figure.reading.value, figure.indicator)
         sentences.append(
-            f"{figure.indicator.name}, {figure.series.period.label}: {value}, "
-            f"{words['text'][0].lower()}{words['text'][1:]} {words['group']}."
+            {
+                "label": figure.indicator.name,
+                "url": figure_address(figure.indicator.slug),
+                "text": (
+                    f", {figure.series.period.label}: {value}, "
+                    f"{words['text'][0].lower()}{words['text'][1:]} {words['group']}."
+                ),
+            }
         )
     return sentences
 
 
 def themes(
-    profile: Profile, area: Area, selected: str, with_map: dict[str, str], level: str
+    profile: Profile,
+    entries: Sequence[Entry],
+    asked: Asked,
+    with_map: dict[str, str],
+    level: str,
+    reader: Reader,
 ) -> list[dict[str, Any]]:
-    """Return the figure lines by theme; what is not published here at all is listed apart."""
+    """Return the figure lines by theme; what is not published here at all is listed apart.
+
+    Themes whose figures were not read are closed: the names of their figures alone. `with_map`
+    gives the address of the map's values by the slug of each indicator that has them, at `level`.
+    """
+    area = profile.area
     country = next((a for a in profile.part_of if a.area_type_id == "country"), None)
     if area.area_type_id == "country":
         country = area
+    read = {f.indicator.pk: f for f in profile.figures}
     found = []
-    by_theme = groupby(profile.figures, key=lambda f: f.indicator.theme)
-    for theme, figures in by_theme:
-        lines = [figure_line(figure, area, country) for figure in figures]
+    for (slug, name), group in groupby(entries, key=lambda e: (e.theme, e.theme_name)):
+        listed_here = list(group)
+        figures = [read[e.indicator_id] for e in listed_here if e.indicator_id in read]
+        theme: dict[str, Any] = {
+            "slug": slug,
+            "name": name,
+            "count": len(listed_here),
+            "url": Asked(theme=slug, group=reader.token).address(slug),
+            "closed": not figures,
+            "names": [],
+            "lines": [],
+            "absent": [],
+            "absent_words": "",
+        }
+        found.append(theme)
+        if not figures:
+            theme["names"] = [
+                {"slug": e.slug, "name": e.name, "url": figure_address(e.slug, reader.token)}
+                for e in listed_here
+            ]
+            continue
+        lines = [figure_line(figure, area, country, reader) for figure in figures]
         for line in lines:
-            line["selected"] = line["id"] == selected
+            line["selected"] = line["id"] == asked.show
             if line["id"] in with_map:
                 line["values_url"] = with_map[line["id"]]
-                line["map_url"] = f"?show={line['id']}&inside={level}#inside"
+                line["map_url"] = asked.address("inside", show=line["id"], inside=level)
         lines.sort(key=lambda line: line["value"] is None)
-        here = [line for line in lines if line["source"]]
-        absent = [line for line in lines if not line["source"]]
-        found.append(
-            {
-                "slug": theme.slug,
-                "name": theme.name,
-                "lines": here,
-                "absent": absent,
-                "absent_words": absent_words(len(absent), bool(here)),
-            }
-        )
-    found.sort(key=lambda theme: not theme["lines"])
+        theme["lines"] = [line for line in lines if line["source"]]
+        theme["absent"] = [line for line in lines if not line["source"]]
+        theme["absent_words"] = absent_words(len(theme["absent"]), bool(theme["lines"]))
+    found.sort(key=lambda theme: not (theme["lines"] or theme["closed"]))
     return found
 
 
@@ -140,6 +148,7 @@ def inside_section(
     inside: Inside,
     choices: list[tuple[str, str]],
     map_config: dict[str, Any] | None,
+    asked: Asked,
 ) -> dict[str, Any]:
     """Return the part of a profile that shows what lies inside: levels, map, legend, table.
 
@@ -161,12 +170,13 @@ def inside_section(
         )
     empty = not inside.classes.any()
     return {
+        "level": level.edition.slug,
         "heading": f"{plural[0].upper()}{plural[1:]} in {place(area)}",
         "levels": [
             {
                 "name_plural": level_name(other, levels),
                 "count": len(other.area_ids),
-                "url": f"?show={slug}&inside={other.edition.slug}#inside",
+                "url": asked.address("inside", show=slug, inside=other.edition.slug),
                 "selected": other is level,
             }
             for other in levels
@@ -179,7 +189,7 @@ def inside_section(
         "choices": [
             {
                 "label": name,
-                "url": f"?show={other}&inside={level.edition.slug}#inside",
+                "url": asked.address("inside", show=other, inside=level.edition.slug),
                 "selected": other == slug,
             }
             for other, name in choices
@@ -189,6 +199,8 @@ def inside_section(
         "rows": map_presenter.rows(inside),
         "note": " ".join(notes),
         "csv_url": None,
+        "parts_url": f"/areas/{area.code}/parts/?"
+        + urlencode({"level": level.edition.slug, "show": slug}),
         "partial": (
             f"{inside.series.indicator.name} is not published for the {plural} of {place(area)}."
             if empty
@@ -220,9 +232,9 @@ def profile_releases(profile: Profile) -> list[Release]:
     return [figure.series.release for figure in profile.figures if figure.series is not None]
 
 
-def comparators(profile: Profile) -> list[dict[str, str]]:
-    """Return the areas that the whole page compares with."""
-    return [
+def comparators(profile: Profile, asked: Asked) -> list[dict[str, str]]:
+    """Return the areas that the whole page compares with, and the group that the reader chose."""
+    found = [
         {
             "key": key,
             # Where a figure cannot be compared across the UK, its mark stands for less.
@@ -234,6 +246,39 @@ def comparators(profile: Profile) -> list[dict[str, str]]:
         }
         for key, area in profile.comparators
     ]
+    if profile.group is not None:
+        found.append(
+            {
+                "key": "group",
+                "name": profile.group.name,
+                "url": profile.group.url,
+                "type": f"{len(profile.group.area_ids)} {profile.group.area_type.name_plural}",
+                "without": asked.address(group="") if asked != Asked(group=asked.group) else "?",
+            }
+        )
+    return found
+
+
+def group_choices(profile: Profile, asked: Asked) -> list[dict[str, str]]:
+    """Return what else a place can be compared with: its neighbours, or a group of one's own."""
+    area = profile.area
+    kind = area.area_type.name_plural
+    choices = []
+    if asked.group != NEIGHBOURS and area.area_type_id not in {"uk", "country-group"}:
+        choices.append(
+            {
+                "label": f"The {kind} that touch {area.name}",
+                "url": asked.address(group=NEIGHBOURS),
+            }
+        )
+    choices.append({"label": f"A group of {kind} of your own", "url": "/groups/"})
+    return choices
+
+
+def profile_downloads(area: Area, token: str = "") -> list[dict[str, str]]:
+    """Return the files of a whole profile."""
+    formats = (("csv", "CSV"), ("xlsx", "Excel"), ("parquet", "Parquet"), ("geojson", "GeoJSON"))
+    return [{"name": name, "url": f"{url(area)}figures.{extension}"} for extension, name in formats]
 
 
 def ended(area: Area, successors: list[Area]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import numpy as np
+from numpy.typing import NDArray
 
 from areas.models import Area
 from indicators.models import Indicator
@@ -23,16 +24,26 @@ def number(value: float, decimals: int) -> str:
 
     Rounded as map classes are, so that 12.35 is 12.4 in both.
     """
-    text = f"{rounded(value, decimals):,.{decimals}f}"
-    if text.strip("-0.,") == "":
-        text = text.lstrip("-")  # Nothing is minus nought.
-    return text.replace("-", MINUS)
+    return numbers(np.array([value]), decimals)[0]
+
+
+def numbers(values: NDArray[np.float64], decimals: int) -> list[str]:
+    """Return each of `values` as `number` writes it; none of them may be NaN."""
+    # Nothing is minus nought: adding 0.0 takes the sign away.
+    shown = (np.round(values, decimals) + 0.0).tolist()
+    return [f"{value:,.{decimals}f}".replace("-", MINUS) for value in shown]
 
 
 def with_prefix(value: float, indicator: Indicator) -> str:
     """Return a value as it stands alone: £31,400 or 12.5%. Longer units stay outside."""
     unit = "%" if indicator.unit == "%" else ""
     return f"{indicator.prefix}{number(value, indicator.decimals)}{unit}"
+
+
+def amount(value: float, indicator: Indicator) -> str:
+    """Return a value with its whole unit, as it stands in a sentence: 11.6 minutes, £31,400."""
+    unit = "" if indicator.unit == "%" else f" {unit_beside(indicator)}".rstrip()
+    return f"{with_prefix(value, indicator)}{unit}"
 
 
 def unit_beside(indicator: Indicator) -> str:

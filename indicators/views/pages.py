@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
@@ -24,13 +25,17 @@ from django.views.decorators.http import require_safe
 from areas.hierarchy import outline, successors
 from areas.models import Area, Edition, Member
 from areas.search import LONGEST, search
+from indicators.insight import stands_out
+from indicators.insight.groups import Group, benchmark_group
 from indicators.insight.inside import Inside, Level, inside, levels
-from indicators.insight.live import data_version, latest
-from indicators.insight.profile import Profile, profile
+from indicators.insight.live import data_version, latest, live_series_of
+from indicators.insight.profile import Entry, Profile, Standpoint, contents, profile, standpoint
 from indicators.models import Indicator, Release
 from indicators.presenters import map as map_presenter
 from indicators.presenters import pages
-from indicators.presenters.words import long_date, url, with_prefix
+from indicators.presenters.asked import EVERYTHING, Asked
+from indicators.presenters.figure import Reader
+from indicators.presenters.words import long_date, url
 
 UK = "K02000001"
 ENGLAND = "E92000001"
@@ -53,15 +58,17 @@ DOORS = (
         "text": "Map and sort England's local authorities by any figure. Other countries alike.",
     },
     {
-        "label": "See what is held",
-        "url": f"/areas/{ENGLAND}/",
-        "text": "Each figure for England with its definition, method, cautions and source.",
+        "label": "Explore an indicator",
+        "url": "/indicators/",
+        "text": "One figure for every place: mapped, sorted, and had as a file.",
     },
 )
 # Where the map of what lies inside begins: the smallest areas that the figure is known for, unless
 # there are more than can be told apart, or fetched, at first sight.
 FINEST_FIRST = ("lsoa", "msoa", "ward", "authority", "region", "country")
 MOST_AT_FIRST = 300
+# Up to this many figures are all shown at once; of more, one theme, and the names of the others.
+ALL_ON_ONE_PAGE = 30
 WIDEST = frozenset({"uk", "country-group", "country"})
 
 
@@ -84,26 +91,36 @@ def home(request: HttpRequest) -> HttpResponse:
             .order_by("-publisher_date", "-pk")[:5]
         ),
     }
-    context |= home_map()
+    context |= home_map(request.GET.get("show", ""))
     return render(request, "home.html", context)
 
 
-def home_map() -> dict[str, Any]:
-    """Return the map of the UK by local authority, or nothing while its figures are not held."""
+def home_map(show: str = "") -> dict[str, Any]:
+    """Return the map of the UK by local authority, or nothing while no figures are held.
+
+    `show` is the slug of another indicator than the usual one; one that is not held is passed over.
+    """
     uk = Area.objects.select_related("area_type").filter(code=UK).first()
     if uk is None:
         return {}
     level = next((x for x in levels(uk) if x.edition.area_type_id == "authority"), None)
-    series = latest(level.edition.pk, HOME_INDICATOR) if level else None
     around = outline(uk)
-    if level is None or series is None or around is None or not level.edition.tile_hash:
+    if level is None or around is None or not level.edition.tile_hash:
+        return {}
+    choices = dict(
+        live_series_of(level.edition.pk)
+        .order_by("indicator__theme__order", "indicator__name")
+        .values_list("indicator__slug", "indicator__name")
+    )
+    slug = next((s for s in (show, HOME_INDICATOR, *choices) if s in choices), None)
+    series = latest(level.edition.pk, slug) if slug else None
+    if series is None:
         return {}
     result = inside(level, series)
     indicator = result.series.indicator
-    known = [(v, a) for v, a in zip(result.values.tolist(), result.areas, strict=True) if v == v]
-    if not known:
+    sentence = map_presenter.range_sentence(result)
+    if not sentence:
         return {}
-    low, high = min(known, key=lambda k: k[0]), max(known, key=lambda k: k[0])
     return {
         "map": map_presenter.config(
             edition=level.edition,
@@ -115,12 +132,18 @@ def home_map() -> dict[str, Any]:
             "label": indicator.name,
             "period": result.series.period.label,
             "unit": map_presenter.unit_of(result.series),
-            "sentence": (
-                f"{indicator.name} runs from {with_prefix(low[0], indicator)} in {low[1].name} to "
-                f"{with_prefix(high[0], indicator)} in {high[1].name}"
-            ),
+            "sentence": sentence,
         },
         "map_rows": map_presenter.rows(result),
+        "choices": [
+            {
+                "label": name,
+                "url": f"/?show={other}",
+                "values": map_presenter.values_url(level.edition, other, uk),
+                "selected": other == slug,
+            }
+            for other, name in choices.items()
+        ],
         "sources": pages.attributions([result.series.release], [level.edition]),
     }
 
@@ -136,73 +159,182 @@ def area_profile(request: HttpRequest, code: str) -> HttpResponse:
     if area.valid_to and not Member.objects.filter(area=area).exists():
         return ended_area(request, area)
 
+    asked = Asked.of(request.GET)
+    group = benchmark_group(asked.group, area) if asked.group else None
+    if asked.group and group is None:
+        return unknown_group(request, area)
+    reader = reader_of(request, group)
+    where, entries = standpoint(area), contents()
+    shown_ids = chosen_figures(entries, asked)
+    if request.GET.get("part") == "theme":
+        return theme_alone(request, where, entries, shown_ids, asked, reader)
     found = levels(area)
-    result = profile(area, levels=found)
+    result = profile(area, levels=found, where=where, indicators=shown_ids, group=group)
+    if shown_ids is None:
+        striking = stands_out.among_figures(result.figures, area.pk)
+    else:
+        striking = stands_out.among_all(where, entries)
+    permalink = url(area) + (f"?with={reader.token}" if group else "")
     context: dict[str, Any] = {
         "page_title": area.name,
-        "canonical": request.build_absolute_uri(url(area)),
-        "permalink": request.build_absolute_uri(url(area)),
-        "as_at": long_date(timezone.localdate()),
+        "canonical": reader.site + url(area),
+        "permalink": reader.site + permalink,
+        "as_at": long_date(reader.on),
         "area": pages.area_head(area, result),
         "breadcrumb": pages.breadcrumb(result.part_of),
-        "comparators": pages.comparators(result),
-        "answer": pages.answer(result),
+        "comparators": pages.comparators(result, asked),
+        "group_choices": pages.group_choices(result, asked),
+        "answer": pages.answer(striking),
         "inside": None,
+        "downloads": pages.profile_downloads(area, reader.token),
+        "everything_url": asked.address(theme=EVERYTHING) if shown_ids is not None else "",
+        "compare_url": f"/compare/?areas={area.code}"
+        + (f"&with={reader.token}" if reader.token else ""),
+        "feedback_url": f"/feedback/?about={url(area)}",
     }
     was = request.GET.get("was", "")
     old = Area.objects.filter(code=was, valid_to__isnull=False).first() if was else None
     if old and area in successors(old):
         context["was"] = {"code": old.code, "name": old.name, "date": pages.ended(old, [])["date"]}
-    if area.valid_to and area.valid_to <= timezone.localdate():
+    if area.valid_to and area.valid_to <= reader.on:
         context["area"]["ended"] = pages.ended(area, successors(area))
     editions: list[Edition] = []
     with_map: dict[str, str] = {}
-    selected, level_slug = "", ""
-    if shown := choose_inside(request, found, result):
+    level_slug = ""
+    if shown := choose_inside(asked, found, result):
         level, section_inside, choices = shown
-        selected, level_slug = section_inside.series.indicator.slug, level.edition.slug
-        with_map = {
-            slug: map_presenter.values_url(level.edition, slug, area) for slug, _ in choices
-        }
+        asked = replace(asked, show=section_inside.series.indicator.slug)
+        level_slug = level.edition.slug
+        with_map = map_addresses(level, choices, area)
         context["inside"] = pages.inside_section(
             area=area,
             levels=found,
             level=level,
             inside=section_inside,
             choices=choices,
-            map_config=area_map(area, level, selected),
+            map_config=area_map(area, level, asked.show),
+            asked=asked,
         )
         editions.append(level.edition)
-    context["themes"] = pages.themes(result, area, selected, with_map, level_slug)
+    context["themes"] = pages.themes(result, entries, asked, with_map, level_slug, reader)
     context["sources"] = pages.attributions(pages.profile_releases(result), editions)
     return render(request, "profile.html", context)
 
 
+def reader_of(request: HttpRequest, group: Group | None = None) -> Reader:
+    """Return the address of the site as the reader reached it, the day, and their group."""
+    site = request.build_absolute_uri("/").rstrip("/")
+    return Reader(site=site, on=timezone.localdate(), group=group)
+
+
+def unknown_group(request: HttpRequest, area: Area) -> HttpResponse:
+    """Say that there is no such group, and lead on to the place without it."""
+    context = {
+        "page_title": "There is no such group to compare with",
+        "message": "The address may be mistyped, or the place may have no neighbours held here.",
+        "suggestions": [
+            {"label": f"{area.name} without a group", "url": url(area)},
+            {"label": "Make a group", "url": "/groups/"},
+        ],
+    }
+    return render(request, "404.html", context, status=404)
+
+
+def chosen_figures(entries: list[Entry], asked: Asked) -> list[int] | None:
+    """Return the ids of the indicators to show in full, or None for every one.
+
+    All where there are few. Otherwise the theme that is asked for and the theme of the figure that
+    is asked for, or the first.
+    """
+    if len(entries) <= ALL_ON_ONE_PAGE or asked.theme == EVERYTHING:
+        return None
+    slugs = {e.theme for e in entries if e.theme == asked.theme or e.slug == asked.show}
+    slugs = slugs or {entries[0].theme}
+    return [e.indicator_id for e in entries if e.theme in slugs]
+
+
+def theme_alone(
+    request: HttpRequest,
+    where: Standpoint,
+    entries: list[Entry],
+    shown_ids: list[int] | None,
+    asked: Asked,
+    reader: Reader,
+) -> HttpResponse:
+    """Answer the sections that are asked for and nothing round them, for a page that is open."""
+    found = levels(where.area)
+    result = profile(
+        where.area, levels=found, where=where, indicators=shown_ids, group=reader.group
+    )
+    with_map: dict[str, str] = {}
+    # The map of the page that is open stays at its level.
+    level = next((one for one in found if one.edition.slug == asked.inside), None)
+    if level is not None:
+        with_map = map_addresses(
+            level,
+            [(i.slug, i.name) for i in on_map(result) if level.edition.pk in result.inside[i.pk]],
+            where.area,
+        )
+    wanted = set(shown_ids or [e.indicator_id for e in entries])
+    themes = pages.themes(
+        result,
+        [e for e in entries if e.indicator_id in wanted],
+        replace(asked, theme=""),
+        with_map,
+        asked.inside,
+        reader,
+    )
+    response = render(
+        request, "_themes.html", {"themes": themes, "area": pages.area_head(where.area, result)}
+    )
+    response["X-Robots-Tag"] = "noindex"
+    return response
+
+
+def map_addresses(level: Level, choices: list[tuple[str, str]], area: Area) -> dict[str, str]:
+    """Return the address of the map's values by the slug of each figure that a level has."""
+    return {slug: map_presenter.values_url(level.edition, slug, area) for slug, _ in choices}
+
+
 def choose_inside(
-    request: HttpRequest, found: list[Level], result: Profile
+    asked: Asked, found: list[Level], result: Profile
 ) -> tuple[Level, Inside, list[tuple[str, str]]] | None:
     """Return the level and figure that the address asks for, or the first that has anything."""
-    by_indicator = result.inside
-    # What has no figure for the place itself has none for what is inside it.
-    indicators = [
-        f.indicator
-        for f in result.figures
-        if f.holder is result.area and f.indicator.pk in by_indicator
-    ]
+    if (chosen := choose_level(asked, found, result)) is None:
+        return None
+    level, here = chosen
+    indicator = next((i for i in here if i.slug == asked.show), here[0])
+    series = result.inside[indicator.pk][level.edition.pk]
+    return level, inside(level, series), [(i.slug, i.name) for i in here]
+
+
+def choose_level(
+    asked: Asked, found: list[Level], result: Profile
+) -> tuple[Level, list[Indicator]] | None:
+    """Return the level of the map and the indicators that it has, or None for no map."""
+    by_indicator, indicators = result.inside, on_map(result)
     if not indicators:
         return None
     levels_with = {level.edition.slug: level for level in found}
-    asked = next((i for i in indicators if i.slug == request.GET.get("show")), None)
-    level = levels_with.get(request.GET.get("inside", ""))
-    if level is None or (asked and level.edition.pk not in by_indicator[asked.pk]):
-        wanted = by_indicator[(asked or indicators[0]).pk]
+    show = next((i for i in indicators if i.slug == asked.show), None)
+    level = levels_with.get(asked.inside)
+    if level is None or (show and level.edition.pk not in by_indicator[show.pk]):
+        wanted = by_indicator[(show or indicators[0]).pk]
         level = min((one for one in found if one.edition.pk in wanted), key=first_choice)
     here = [i for i in indicators if level.edition.pk in by_indicator[i.pk]]
-    indicator = asked or (here[0] if here else None)
-    if indicator is None:
-        return None
-    choices = [(i.slug, i.name) for i in here]
-    return level, inside(level, by_indicator[indicator.pk][level.edition.pk]), choices
+    return (level, here) if here else None
+
+
+def on_map(result: Profile) -> list[Indicator]:
+    """Return the indicators that have a map of what lies inside.
+
+    What has no figure for the place itself has none for what is inside it.
+    """
+    return [
+        f.indicator
+        for f in result.figures
+        if f.holder is result.area and f.indicator.pk in result.inside
+    ]
 
 
 def first_choice(level: Level) -> tuple[bool, int]:

@@ -25,6 +25,12 @@ PAGES = {
     "search without results": "/search/?q=nowhere+at+all",
     "an unknown code": "/areas/E06000999/",
     "an unknown page": "/no/such/page",
+    "about": "/about/",
+    "about the data": "/about/data/",
+    "method": "/about/method/",
+    "status codes": "/about/status-codes/",
+    "accessibility": "/about/accessibility/",
+    "privacy": "/about/privacy/",
 }
 ENDED_WITH_SEVERAL = """
     SELECT a.code FROM areas_area a JOIN areas_areachange c ON c.from_area_id = a.id

@@ -24,6 +24,8 @@ PAGES = [
     "/search/?q=%3Cscript%3Ealert(1)%3C/script%3E",
     "/areas/E06000999/",
     "/no/such/page",
+    "/about/data/",
+    "/about/privacy/",
 ]
 # The first view of a map: its script and style, figures and tiles, as they cross the wire.
 MAP_BUDGET = 200_000

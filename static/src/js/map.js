@@ -3,7 +3,9 @@ import { Map as LeafletMap, control, tileLayer } from "leaflet/dist/leaflet-src.
 import { areaUrl, shown, withShown } from "./address.js";
 import { AreaLayer } from "./map/layer.js";
 import { Legend } from "./map/legend.js";
-import { MISSING, positions, sentence, styleOf } from "./map/classes.js";
+import { sentence, styleOf } from "./map/classes.js";
+import { nothing, Listed } from "./map/listed.js";
+import { Whole } from "./map/whole.js";
 import { palette } from "./map/palette.js";
 import { picture } from "./map/picture.js";
 import { isDirection, nearest, neighbour } from "./map/picking.js";
@@ -19,8 +21,7 @@ export function start(panel) {
   const coarse = matchMedia("(pointer: coarse)").matches;
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
 
-  let values = { ordinals: [], codes: [], names: [], texts: [], classes: [], missing: [] };
-  let at = positions([]);
+  let areas = nothing;
   let current = null;
   let asked = "";
 
@@ -47,8 +48,8 @@ export function start(panel) {
   if (config.basemap) tileLayer(config.basemap.url, { opacity: 0.6 }).addTo(map);
 
   const legend = new Legend(panel.querySelector("[data-legend]"), () => layer.repaint());
-  const table = new AreaTable(panel.querySelector("[data-area-table]"), {
-    over: (code) => choose(ordinalOf(code), { pan: true }),
+  const table = new AreaTable(panel.querySelector("[data-area-table]") ?? document.querySelector("[data-map-rows]"), {
+    over: (row) => choose(areas.ordinalOf(row), { pan: true }),
     out: () => choose(null),
   });
   const layer = new AreaLayer({
@@ -56,34 +57,38 @@ export function start(panel) {
     outline: config.outline,
     within: config.bounds,
     colours: palette(panel),
-    style: (ordinal) => styleOf(ordinal, at, values.classes, legend.hidden),
+    style: (ordinal) => styleOf(areas.classOf(ordinal), legend.hidden),
     pane: "overlayPane",
   });
   layer.addTo(map);
 
-  const ordinalOf = (code) => values.ordinals[values.codes.indexOf(code)] ?? null;
-  const describe = (ordinal) => {
-    const i = at.get(ordinal);
-    const label = values.legend?.classes.find(({ n }) => n === values.classes[i])?.label;
-    return { name: values.names[i], text: values.texts[i], missing: values.missing[i], label };
-  };
+  const classLabel = (ordinal) => areas.values.legend?.classes.find(({ n }) => n === areas.classOf(ordinal))?.label;
 
   // Rings an area, says what it is, and keeps the table in step. `point` puts the tip at the
   // pointer, otherwise it stands over the middle of the area.
   function choose(ordinal, { point = null, pan = false, say = false, finger = false } = {}) {
-    if (ordinal !== null && !at.has(ordinal)) ordinal = null;
+    if (ordinal !== null && !areas.has(ordinal)) ordinal = null;
     if (ordinal !== current) {
       current = ordinal;
       layer.light(ordinal);
-      table.light(ordinal === null ? null : values.codes[at.get(ordinal)]);
+      table.light(ordinal, areas);
     }
     if (ordinal === null) {
       tip.hidden = true;
       box.classList.remove("is-over");
       return;
     }
-    const about = describe(ordinal);
-    if (say) readout.textContent = `${sentence(about)} Enter opens its page.`;
+    const about = areas.about(ordinal);
+    if (about === null) {
+      // Said again as soon as it is known, if the reader is still there.
+      areas.whenKnown(ordinal).then(
+        () => ordinal === current && choose(ordinal, { point, pan, say, finger }),
+        () => ordinal === current && (tip.hidden = true),
+      );
+      tip.hidden = true;
+      return;
+    }
+    if (say) readout.textContent = `${sentence({ ...about, label: classLabel(ordinal) })} Enter opens its page.`;
     box.classList.toggle("is-over", point !== null);
     const centre = point ? null : layer.centres((o) => o === ordinal).get(ordinal);
     if (!point && !centre) {
@@ -107,6 +112,12 @@ export function start(panel) {
   }
   const within = ({ x, y }) => x > 0 && y > 0 && x < map.getSize().x && y < map.getSize().y;
 
+  async function json(url) {
+    const reply = await fetch(url);
+    if (!reply.ok) throw new Error(`the server answered ${reply.status}`);
+    return reply.json();
+  }
+
   // What went wrong, by what it concerns; an empty sentence takes it back.
   const problems = { outlines: "", figures: "" };
   function problem(of, words) {
@@ -126,17 +137,14 @@ export function start(panel) {
     asked = url;
     panel.setAttribute("aria-busy", "true");
     try {
-      const reply = await fetch(url);
-      if (!reply.ok) throw new Error(`the server answered ${reply.status}`);
-      const fresh = await reply.json();
+      const fresh = await json(url);
       if (asked !== url) return null;
-      values = fresh;
-      at = positions(values.ordinals);
-      if (values.legend) legend.set(values.legend);
+      areas = typeof fresh.classes === "string" ? new Whole(fresh, json) : new Listed(fresh);
+      if (fresh.legend) legend.set(fresh.legend);
       layer.repaint();
-      table.fill(values);
+      areas.fill(table);
       problem("figures", "");
-      return values;
+      return fresh;
     } catch (error) {
       if (asked !== url) return null;
       problem("figures", `The figures for the map did not arrive (${error.message}). The table has those the page came with.`);
@@ -153,8 +161,10 @@ export function start(panel) {
     choose(null);
     find("label").textContent = fresh.label;
     find("period").textContent = [fresh.period, fresh.unit].filter(Boolean).join(", ");
+    const heading = document.querySelector("[data-map-sentence]");
+    if (heading && fresh.sentence) heading.textContent = fresh.sentence;
     box.setAttribute("aria-label", label());
-    for (const line of document.querySelectorAll("[data-values]")) {
+    for (const line of document.querySelectorAll("article[data-values]")) {
       const on = line.id === id;
       line.classList.toggle("is-shown", on);
       line.querySelector("[data-show]")?.setAttribute("aria-current", String(on));
@@ -173,8 +183,13 @@ export function start(panel) {
   const pointed = (event) => {
     choose(layer.at(event.latlng), { point: event.containerPoint });
   };
-  const open = (ordinal) => {
-    if (ordinal !== null && at.has(ordinal)) location.assign(areaUrl(values.codes[at.get(ordinal)]));
+  const open = async (ordinal) => {
+    if (ordinal === null || !areas.has(ordinal)) return;
+    try {
+      location.assign(areaUrl((await areas.whenKnown(ordinal)).code));
+    } catch {
+      problem("figures", "That area's page could not be found. Try again in a moment.");
+    }
   };
   map.on("mousemove", pointed);
   map.on("mouseout zoomstart movestart", () => choose(null));
@@ -191,7 +206,7 @@ export function start(panel) {
   box.addEventListener("keydown", (event) => {
     if (event.target !== box || event.metaKey || event.ctrlKey || event.altKey) return;
     if (isDirection(event.key)) {
-      const centres = layer.centres((o) => at.has(o) && styleOf(o, at, values.classes, legend.hidden) >= MISSING);
+      const centres = layer.centres((o) => areas.has(o) && !legend.hidden.has(areas.classOf(o)));
       const middle = map.project(map.getCenter(), layer._tileZoom);
       const next = current === null ? nearest(centres, middle.x, middle.y) : neighbour(centres, current, event.key);
       if (next !== null) choose(next, { pan: true, say: true });
@@ -228,16 +243,16 @@ export function start(panel) {
     const blob = await picture({
       layer,
       container: box,
-      title: [document.querySelector("[data-place]")?.dataset.place, `${values.label}, ${values.period}${values.unit ? ` (${values.unit})` : ""}`]
+      title: [document.querySelector("[data-place]")?.dataset.place, `${areas.values.label}, ${areas.values.period}${areas.values.unit ? ` (${areas.values.unit})` : ""}`]
         .filter(Boolean)
         .join(": "),
-      legend: values.legend,
+      legend: areas.values.legend,
       source: [config.attribution, location.origin + location.pathname].filter(Boolean).join(" "),
       colours: layer.options.colours,
     });
     const link = document.createElement("a");
     link.href = URL.createObjectURL(blob);
-    link.download = `${document.title} ${values.label}.png`.replace(/[^\w.-]+/g, "-");
+    link.download = `${document.title} ${areas.values.label}.png`.replace(/[^\w.-]+/g, "-");
     link.click();
     setTimeout(URL.revokeObjectURL, 10_000, link.href);
   });

@@ -9,12 +9,9 @@ export function positions(ordinals) {
   return new Map(ordinals.map((ordinal, position) => [ordinal, position]));
 }
 
-// The class 1–5 of an ordinal, MISSING without a value, OUTSIDE when it is not among the
-// values, FILTERED when its class is switched off. `hidden` holds classes; MISSING may be one.
-export function styleOf(ordinal, at, classes, hidden) {
-  const position = at.get(ordinal);
-  if (position === undefined) return OUTSIDE;
-  const n = classes[position] ?? MISSING;
+// What an area of a class is drawn as: FILTERED when its class is switched off. `hidden` holds
+// classes; MISSING may be one.
+export function styleOf(n, hidden) {
   return hidden.has(n) ? FILTERED : n;
 }
 

@@ -9,10 +9,10 @@ export class AreaTable {
     this.lit = null;
     this.body.addEventListener("pointerover", (event) => {
       const row = event.target.closest("tr");
-      if (row) over(row.dataset.code);
+      if (row) over(row);
     });
     this.body.addEventListener("pointerleave", out);
-    this.body.addEventListener("focusin", (event) => over(event.target.closest("tr").dataset.code));
+    this.body.addEventListener("focusin", (event) => over(event.target.closest("tr")));
     this.body.addEventListener("focusout", out);
     for (const head of table.querySelectorAll("th[data-sort]")) {
       const button = document.createElement("button");
@@ -37,9 +37,13 @@ export class AreaTable {
     this.body.append(...ordered([...this.body.rows], key, descending));
   }
 
-  light(code) {
+  // Lights the row of an area, where the table has it; `areas` says which row is whose.
+  light(ordinal, areas) {
+    if (!this.table) return;
     this.lit?.classList.remove("is-lit");
-    this.lit = code === null ? null : this.rows().get(code) ?? null;
+    this.byOrdinal = areas === this.of ? this.byOrdinal : new Map([...this.body.rows].map((row) => [areas.ordinalOf(row), row]));
+    this.of = areas;
+    this.lit = ordinal === null ? null : (this.byOrdinal.get(ordinal) ?? null);
     this.lit?.classList.add("is-lit");
   }
 

@@ -1,0 +1,526 @@
+"""Tables of areas by indicators, and charts of a few areas: finished text, shared with files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from html import escape
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import polars as pl
+from django.utils.safestring import SafeString, mark_safe
+
+from areas.models import Area
+from indicators.insight.comparison import Column, Comparison
+from indicators.insight.groups import Group, GroupReading
+from indicators.insight.live import Packed
+from indicators.insight.profile import MOST_TICKS
+from indicators.models import Indicator, Series
+from indicators.presenters import table as files
+from indicators.presenters.figure import bin_path, tick_path
+from indicators.presenters.groups import group_figure
+from indicators.presenters.words import (
+    MINUS,
+    known_as,
+    long_date,
+    number,
+    place,
+    type_name,
+    url,
+    with_prefix,
+)
+from indicators.statistics.markers import MARKERS
+from indicators.statistics.rank import Floats, Ints, standings
+
+# Widths of the bar in a cell: class b1 is a twentieth of the widest, b20 the whole.
+BAR_STEPS = 20
+NOT_HELD = "not held"
+
+
+@dataclass
+class Sheet:
+    """A comparison with what it is shown beside: rows in order, and the words about each row.
+
+    `order` are the positions, in the comparison, of the rows of the body; `pinned` those of the
+    rows on top, with what each is (“region”). `groups` are readings by indicator id.
+    """
+
+    comparison: Comparison
+    areas: list[Area]
+    order: list[int]
+    pinned: list[tuple[int, str]] = field(default_factory=list)
+    group: Group | None = None
+    readings: dict[int, GroupReading] = field(default_factory=dict)
+    ranked: bool = False
+
+
+def numbers(values: Floats, decimals: int) -> list[str]:
+    """Return many values as `words.number` writes each; those that are not there as “nan”."""
+    rounded = np.round(values, decimals) + 0.0  # Nothing is minus nought.
+    texts = [f"{v:,.{decimals}f}" for v in rounded.tolist()]
+    return [t.replace("-", MINUS) if t[0] == "-" else t for t in texts]
+
+
+def unit_in_heading(indicator: Indicator) -> str:
+    """Return the unit as a heading has it, %, £ or minutes; nothing where the name says it."""
+    unit = indicator.unit or indicator.prefix
+    return "" if unit.lower() in indicator.short_name.lower() else unit
+
+
+def rounded_column(column: Column) -> Floats:
+    """Return the values of a column as they are printed, which is how they are sorted."""
+    return np.asarray(np.round(column.values, column.indicator.decimals), np.float64)
+
+
+def in_order(column: Column | None, names: Sequence[str], n: int, descending: bool) -> list[int]:
+    """Return the first `n` rows by a column, or by `names` where that is None.
+
+    Ties go by name; rows without a value are last either way.
+    """
+    by_name = sorted(range(n), key=lambda row: (names[row].casefold(), names[row]))
+    if column is None:
+        return by_name[::-1] if descending else by_name
+    place_of = np.empty(n, np.int64)
+    place_of[by_name] = np.arange(n)
+    values = rounded_column(column)[:n]
+    missing = np.isnan(values)
+    keyed = np.where(missing, 0.0, -values if descending else values)
+    return np.lexsort((place_of, keyed, missing)).tolist()
+
+
+def missing_words(column: Column, row: int) -> str:
+    """Return why a row has no value, as it follows “no data: ”."""
+    marker = int(column.markers[row])
+    if column.held[row]:
+        return MARKERS[marker].meaning or "not available"
+    if column.later and column.period:
+        return f"{NOT_HELD} for {column.period.period}"
+    return NOT_HELD
+
+
+def texts(column: Column) -> list[str]:
+    """Return every row's value as text, with its marker; empty where there is none."""
+    written = numbers(column.values, column.indicator.decimals)
+    there = ~np.isnan(column.values)
+    found = [t if ok else "" for t, ok in zip(written, there.tolist(), strict=True)]
+    for row in np.flatnonzero(there & (column.markers > 0)).tolist():
+        found[row] += f" [{MARKERS[int(column.markers[row])].letters}]"
+    return found
+
+
+def bars(column: Column, n: int) -> list[int] | None:
+    """Return the width of each row's bar, 0 to `BAR_STEPS`, where a bar from nought is honest.
+
+    None where values are negative, all alike, or too few; wider areas are held at the widest.
+    """
+    body = column.values[:n]
+    known = body[~np.isnan(body)]
+    if len(known) < 3 or known.min() < 0 or known.max() <= 0 or known.min() == known.max():
+        return None
+    steps = np.ceil(BAR_STEPS * np.nan_to_num(column.values) / known.max())
+    return np.clip(steps, 0, BAR_STEPS).astype(np.int64).tolist()
+
+
+def ranks(column: Column, n: int) -> tuple[Ints, Ints]:
+    """Return each body row's rank from the highest, 1 first, and how many share it; 0 for none."""
+    found = standings(-rounded_column(column)[:n], np.zeros(n, np.int64))
+    return found.rank, found.tied
+
+
+def cells(column: Column, n: int, ranked: bool) -> list[str]:
+    """Return the cells of a column, one a row of the comparison, as markup."""
+    # Texts are figures and markers of our own making: nothing in them needs escaping.
+    widths = bars(column, n)
+    if widths is None:
+        found = [f"<td>{text}</td>" for text in texts(column)]
+    else:
+        found = [
+            f'<td class="b{width}">{text}</td>'
+            for width, text in zip(widths, texts(column), strict=True)
+        ]
+    for row in np.flatnonzero(np.isnan(column.values)).tolist():
+        found[row] = f'<td class="no">no data: {escape(missing_words(column, row))}</td>'
+    if ranked:
+        rank, tied = ranks(column, n)
+        for row in range(len(found)):
+            words = ""
+            if row < n and rank[row]:
+                words = f"{'=' if tied[row] > 1 else ''}{rank[row]:,}"
+            found[row] += f'<td class="rk">{words}</td>'
+    return found
+
+
+def body(sheet: Sheet) -> dict[str, Any]:
+    """Return the rows in order and those that stay on top, their cells as finished markup."""
+    n = sheet.comparison.n_choosing
+    columns = sheet.comparison.columns
+    by_column = [cells(c, n, sheet.ranked) for c in columns]
+    joined = ["".join(parts) for parts in zip(*by_column, strict=True)] or [""] * len(sheet.areas)
+    at = {row: i for i, row in enumerate(in_order(None, [a.name for a in sheet.areas], n, False))}
+    pinned = [
+        {
+            "name": sheet.areas[row].name,
+            "what": what,
+            "url": url(sheet.areas[row]),
+            "cells": safe(joined[row]),
+        }
+        for row, what in sheet.pinned
+    ]
+    if sheet.group is not None:
+        pinned.append(group_row(sheet, sheet.group))
+    return {
+        "pinned": pinned,
+        # One piece of markup: a thousand rows through the template take twice as long.
+        "rows": safe(
+            "\n".join(
+                f'<tr data-n="{at[row]}">{row_head(sheet.areas[row])}{joined[row]}</tr>'
+                for row in sheet.order
+            )
+        ),
+    }
+
+
+def row_head(area: Area) -> str:
+    """Return the heading of a row: the name, and the place people know it by."""
+    where = f" <small>{escape(known_as(area))}</small>" if area.known_as else ""
+    return f'<th scope="row"><a href="{escape(url(area))}">{escape(area.name)}</a>{where}</th>'
+
+
+def group_row(sheet: Sheet, group: Group) -> dict[str, Any]:
+    """Return the row of the group that was chosen."""
+    parts = []
+    for column in sheet.comparison.columns:
+        figure = group_figure(sheet.readings.get(column.indicator.pk), column.indicator)
+        parts.append(group_cell(figure) + ('<td class="rk"></td>' if sheet.ranked else ""))
+    return {
+        "name": group.name,
+        "what": f"group of {len(group.area_ids):,}",
+        "url": group.url,
+        "cells": safe("".join(parts)),
+    }
+
+
+def group_cell(figure: dict[str, Any]) -> str:
+    """Return the cell of a group's figure: a middle says that it is one."""
+    if not figure["text"]:
+        return f'<td class="no">{escape(figure["words"])}</td>'
+    words = f"<small>{escape(figure['words'])}</small>"
+    return f"<td>{escape(figure['text'])} {words}</td>"
+
+
+def safe(markup: str) -> SafeString:
+    """Mark what this module made, of text it escaped, as markup."""
+    return mark_safe(markup)  # noqa: S308
+
+
+def heading(column: Column) -> dict[str, Any]:
+    """Return the heading of a column: name, unit, period."""
+    indicator = column.indicator
+    return {
+        "slug": indicator.slug,
+        "name": indicator.short_name,
+        "full": indicator.name,
+        "unit": unit_in_heading(indicator),
+        "period": column.period.period if column.period else "",
+    }
+
+
+def about(sheet: Sheet) -> list[dict[str, Any]]:
+    """Return what each column is, from which release, and what to take care of."""
+    found = []
+    for column in sheet.comparison.columns:
+        shown = series_of(column, sheet.comparison)
+        indicator = column.indicator
+        found.append(
+            {
+                **heading(column),
+                "definition": indicator.definition,
+                "caveats": indicator.caveats,
+                "scope": place(indicator.scope),
+                "notes": column_notes(column, shown),
+                "sources": sources(shown),
+            }
+        )
+    return found
+
+
+def series_of(column: Column, comparison: Comparison) -> list[Series]:
+    """Return the series that a column shows."""
+    return [comparison.series[int(pk)] for pk in np.unique(column.series_ids) if pk]
+
+
+def column_notes(column: Column, shown: Sequence[Series]) -> list[str]:
+    """Return sentences about the period and making of a column."""
+    notes = []
+    if column.later and column.period:
+        notes.append(
+            f"{column.period.period} is the latest that most have; {column.later} is held for "
+            f"{column.n_later:,} of them."
+        )
+    derived = [s for s in shown if s.origin == Series.Origin.AGGREGATE]
+    if derived:
+        fit = " by best fit" if any(s.best_fit for s in derived) else ""
+        plurals = ", ".join(dict.fromkeys(s.edition.area_type.name_plural for s in derived))
+        notes.append(f"Figures of {plurals} are added up{fit} from smaller areas.")
+    letters = {MARKERS[int(m)] for m in np.unique(column.markers) if m}
+    notes += [f"[{m.letters}] {m.meaning}." for m in sorted(letters) if not m.missing]
+    return notes
+
+
+def sources(shown: Sequence[Series]) -> list[dict[str, str]]:
+    """Return the distinct releases behind some series, as source lines."""
+    found = {
+        s.release_id: {
+            "publisher": s.release.dataset.publisher,
+            "dataset": s.release.dataset.name,
+            "release": s.release.name,
+            "published": long_date(s.release.publisher_date) if s.release.publisher_date else "",
+            "licence": s.release.licence.name,
+            "licence_url": s.release.licence.url,
+            "url": s.release.dataset.source_url,
+        }
+        for s in shown
+    }
+    return list(found.values())
+
+
+def chooser(indicators: Sequence[Indicator], chosen: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the indicators to choose from, by theme; `indicators` are in the order of themes."""
+    return [
+        {
+            "name": theme.name,
+            "indicators": [
+                {
+                    "slug": i.slug,
+                    "name": i.name,
+                    "unit": unit_in_heading(i),
+                    "chosen": i.slug in chosen,
+                }
+                for i in some
+            ],
+        }
+        for theme, some in groupby(indicators, key=lambda i: i.theme)
+    ]
+
+
+def file_table(
+    sheet: Sheet,
+    *,
+    title: str,
+    address: str,
+    as_at: str,
+    edition: str = "",
+    with_pinned: bool = True,
+    notes: Sequence[tuple[str, str]] = (),
+) -> files.Table:
+    """Return the sheet for files: codes first, whole values, markers where there are any.
+
+    Releases whose licence forbids passing on are left out and named. `with_pinned` adds the
+    wider areas on top, told apart by their type in `level`.
+    """
+    comparison = sheet.comparison
+    picked = [*(row for row, _ in sheet.pinned if with_pinned), *sheet.order]
+    areas = [sheet.areas[row] for row in picked]
+    columns = [
+        files.Column("code", "Code"),
+        files.Column("name", "Name"),
+        files.Column("known_as", "Known as"),
+        files.Column("level", "Type of area"),
+    ]
+    frame: dict[str, pl.Series] = {
+        "code": pl.Series([a.code for a in areas], dtype=pl.String),
+        "name": pl.Series([a.name for a in areas], dtype=pl.String),
+        "known_as": pl.Series([known_as(a) for a in areas], dtype=pl.String),
+        "level": pl.Series([type_name(a) for a in areas], dtype=pl.String),
+    }
+    withheld = []
+    letters = np.array([m.letters for m in MARKERS])
+    for column in comparison.columns:
+        indicator = column.indicator
+        shown = series_of(column, comparison)
+        if any(not s.release.redistributable for s in shown):
+            withheld.append(indicator.name)
+            continue
+        columns.append(
+            files.Column(
+                key=indicator.slug,
+                heading=indicator.name,
+                kind="number",
+                decimals=indicator.decimals,
+                unit=indicator.unit or indicator.prefix,
+                period=column.period.period if column.period else "",
+                source=" ".join(source_words(s) for s in sources(shown)),
+                licence=" ".join(
+                    dict.fromkeys(
+                        f"{s.release.licence.name}. {s.release.licence.attribution}".strip()
+                        for s in shown
+                    )
+                ),
+            )
+        )
+        frame[indicator.slug] = pl.Series(column.values[picked]).fill_nan(None)
+        markers = column.markers[picked]
+        if markers.any():
+            key = f"{indicator.slug}_marker"
+            columns.append(files.Column(key, f"{indicator.name}: marker"))
+            frame[key] = pl.Series(letters[markers], dtype=pl.String)
+        if sheet.ranked:
+            rank, _ = ranks(column, comparison.n_choosing)
+            padded = np.r_[rank, np.zeros(len(column.values) - len(rank), np.int64)][picked]
+            key = f"{indicator.slug}_rank"
+            columns.append(files.Column(key, f"{indicator.name}: rank, 1 the highest", "whole"))
+            frame[key] = pl.Series(padded).replace(0, None)
+    lines: list[tuple[str, str]] = [("Address", address), ("As at", as_at), *notes]
+    for column in comparison.columns:
+        words = column_notes(column, series_of(column, comparison))
+        if words and column.indicator.name not in withheld:
+            lines.append((column.indicator.name, " ".join(words)))
+    if sheet.group is not None:
+        for column in comparison.columns:
+            if column.indicator.name in withheld:
+                continue
+            figure = group_figure(sheet.readings.get(column.indicator.pk), column.indicator)
+            value = f"{figure['prefix']}{figure['text']} " if figure["text"] else ""
+            lines.append(
+                (f"{sheet.group.name}: {column.indicator.name}", f"{value}({figure['words']})")
+            )
+    used = sorted({int(m) for c in comparison.columns for m in np.unique(c.markers) if m})
+    lines += [(f"Marker {MARKERS[m].letters}", MARKERS[m].meaning) for m in used]
+    return files.Table(
+        title=title,
+        columns=columns,
+        frame=pl.DataFrame(frame),
+        notes=lines,
+        withheld=withheld,
+        edition=edition,
+    )
+
+
+def source_words(source: dict[str, str]) -> str:
+    """Return a source line as one sentence."""
+    published = f", published {source['published']}" if source["published"] else ""
+    return f"{source['publisher']}: {source['dataset']}, {source['release']}{published}."
+
+
+# Charts of a few areas
+
+
+def charts(
+    sheet: Sheet, packed: dict[int, Packed], standing: dict[int, dict[int, str]]
+) -> list[dict[str, Any]]:
+    """Return one small chart an indicator: every area on one axis, its peers behind.
+
+    `packed` are arrays of the series with few enough areas to draw. `standing` are ranks in
+    words, by series and row; none where types are mixed.
+    """
+    found = []
+    for column in sheet.comparison.columns:
+        shown = series_of(column, sheet.comparison)
+        known = column.values[~np.isnan(column.values)]
+        figure = None
+        if sheet.group is not None:
+            figure = group_figure(sheet.readings.get(column.indicator.pk), column.indicator)
+        reading = sheet.readings.get(column.indicator.pk)
+        extra = [reading.value] if reading is not None and reading.value is not None else []
+        low, high = axis(known, shown, extra)
+        written = texts(column)
+        lanes = []
+        for row in sheet.order:
+            value = float(column.values[row])
+            there = not np.isnan(value)
+            lanes.append(
+                {
+                    "mark": row + 1,
+                    "name": sheet.areas[row].name,
+                    "text": f"{column.indicator.prefix}{written[row]}" if there else "",
+                    "missing": "" if there else missing_words(column, row),
+                    "x": across(value, low, high) if there else None,
+                    "rank": standing.get(int(column.series_ids[row]), {}).get(row, ""),
+                }
+            )
+        found.append(
+            {
+                **heading(column),
+                "lanes": lanes,
+                "answer": span(column, sheet.areas, sheet.comparison.n_choosing),
+                "group": figure
+                and {
+                    "name": sheet.group.name if sheet.group else "",
+                    "url": sheet.group.url if sheet.group else "",
+                    **figure,
+                    "x": across(extra[0], low, high) if extra else None,
+                },
+                "peers": peers_behind(column.indicator, shown, packed, low, high),
+                "low": f"{column.indicator.prefix}{number(low, column.indicator.decimals)}",
+                "high": f"{column.indicator.prefix}{number(high, column.indicator.decimals)}",
+                "notes": column_notes(column, shown),
+                "empty": not len(known),
+            }
+        )
+    return found
+
+
+def span(column: Column, areas: Sequence[Area], n: int) -> str:
+    """Return “From 9.8 in Hartlepool to 25.7 in Middlesbrough.” of the first `n` rows."""
+    values = rounded_column(column)[:n]
+    there = np.flatnonzero(~np.isnan(values))
+    if len(there) < 2:
+        return ""
+    low, high = (int(there[pick(values[there])]) for pick in (np.argmin, np.argmax))
+    if values[low] == values[high]:
+        return f"The same everywhere: {worded(values[low], column.indicator)}."
+    ends = []
+    for row in (low, high):
+        same = int((values[there] == values[row]).sum())
+        where = place(areas[row]) if same == 1 else f"{same:,} of them"
+        ends.append(f"{worded(values[row], column.indicator)} in {where}")
+    return f"From {ends[0]} to {ends[1]}."
+
+
+def worded(value: float, indicator: Indicator) -> str:
+    """Return a value as it stands in a sentence: £31,400, 12.5%, 14.2 minutes."""
+    unit = "" if indicator.unit in {"", "%", indicator.prefix} else f" {indicator.unit}"
+    return f"{with_prefix(float(value), indicator)}{unit}"
+
+
+def axis(known: Floats, shown: Sequence[Series], extra: Sequence[float]) -> tuple[float, float]:
+    """Return the ends of the axis: those of the peers, stretched to hold every area here.
+
+    Areas of several types, or none, have the axis of their own values.
+    """
+    ends = [*known.tolist(), *extra]
+    if len({s.edition.area_type_id for s in shown}) == 1:
+        for series in shown:
+            ends += [e for e in (series.plot_low, series.plot_high) if e is not None]
+    return (min(ends), max(ends)) if ends else (0.0, 0.0)
+
+
+def across(value: float, low: float, high: float) -> float:
+    """Return where a value stands on an axis, in percent of its width."""
+    return 50.0 if high == low else round(100 * (value - low) / (high - low), 2)
+
+
+def peers_behind(
+    indicator: Indicator,
+    shown: Sequence[Series],
+    packed: dict[int, Packed],
+    low: float,
+    high: float,
+) -> dict[str, str] | None:
+    """Return the distribution that the areas are part of, where they share one edition."""
+    if len(shown) != 1 or shown[0].n_values < 2 or high == low:
+        return None
+    series = shown[0]
+    some = " with a figure" if series.n_values < series.n_members else ""
+    words = (
+        f"{series.n_values:,} {series.edition.area_type.name_plural}{some}, half of them at "
+        f"{number(series.quantiles[10], indicator.decimals)} or less"
+    )
+    if series.pk in packed and series.n_members <= MOST_TICKS:
+        return {"kind": "ticks", "path": tick_path(packed[series.pk].values, low, high),
+                "words": words}  # fmt: skip
+    if series.plot_low != low or series.plot_high != high:
+        return {"kind": "none", "path": "", "words": words}
+    return {"kind": "bins", "path": bin_path(series.histogram), "words": words}

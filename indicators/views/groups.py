@@ -1,0 +1,243 @@
+"""Groups of areas: pasting one, and its page."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponseRedirect as Redirect
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_safe
+
+from areas.groups import (
+    LONGEST_MAKER,
+    LONGEST_NAME,
+    GroupRefused,
+    Pasted,
+    Unresolved,
+    make_group,
+    plain_words,
+    read_pasted,
+)
+from areas.models import Area, AreaGroup, AreaType
+from areas.search import describe, search
+from indicators.insight.comparison import comparison, group_columns, indicators_at, places_of
+from indicators.insight.groups import Group, benchmark_group
+from indicators.models import Indicator
+from indicators.presenters import groups as presenter
+from indicators.presenters import pages
+from indicators.presenters.comparison import heading, series_of
+from indicators.presenters.words import long_date
+from indicators.views.compare import MOST_IN_TABLE
+from indicators.views.limits import too_often
+from indicators.views.queries import MOST_INDICATORS, Refused, shortened
+
+MOST_AN_HOUR = 60
+# Questions that one page asks; the rest stay in the list for the next time.
+MOST_ASKED = 40
+MOST_GUESSED = 8
+MOST_PICKS = 4 * MOST_ASKED
+TOKEN = re.compile(r"^[A-Za-z0-9_-]{16}$")
+EXAMPLE = "E06000002\nHartlepool\nStockton-on-Tees, Darlington\nRedcar and Cleveland"
+
+
+@dataclass
+class Form:
+    """What was sent: words, a list, and answers to what was not clear before."""
+
+    name: str = ""
+    made_by: str = ""
+    text: str = ""
+    area_type: str = ""
+    keep_ended: bool = False
+    leave_out: bool = False
+    # Texts still to be answered, and codes that were picked.
+    asked_again: list[str] = field(default_factory=list)
+    picked: list[str] = field(default_factory=list)
+
+
+def read_form(request: HttpRequest) -> Form:
+    """Read a form that was sent. Nothing is trusted: answers are read as pasted text is."""
+    post = request.POST
+    form = Form(
+        name=post.get("name", "")[: 4 * LONGEST_NAME],
+        made_by=post.get("made_by", "")[: 4 * LONGEST_MAKER],
+        text=post.get("text", ""),
+        area_type=post.get("area_type", "")[:50],
+        keep_ended=bool(post.get("keep_ended")),
+        leave_out=bool(post.get("leave_out")),
+    )
+    for i in range(MOST_ASKED):
+        answers = post.getlist(f"pick-{i}")[:MOST_PICKS]
+        if answers:
+            form.picked += [a for a in answers if a]
+        elif post.get(f"ask-{i}"):
+            form.asked_again.append(post[f"ask-{i}"])
+    return form
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def groups(request: HttpRequest) -> HttpResponse:
+    """Offer a form for a group, and make one; what is not clear is asked first."""
+    if request.method != "POST":
+        codes = request.GET.get("areas", "")[:20_000].replace(",", "\n")
+        return render(request, "groups.html", form_page(request, Form(text=codes)))
+    if too_often(request, "groups", MOST_AN_HOUR):
+        return Refused(
+            "That is a lot of groups",
+            f"More than {MOST_AN_HOUR} lists were sent from your address within an hour. Try "
+            "again later.",
+            429,
+        ).page(request)
+    form = read_form(request)
+    pasted = None
+    try:
+        if form.area_type and not AreaType.objects.filter(pk=form.area_type).exists():
+            form.area_type = ""
+        text = "\n".join([form.text, *form.picked, *form.asked_again])
+        pasted = read_pasted(text, form.area_type, keep_ended=form.keep_ended)
+        if not pasted.unresolved or form.leave_out:
+            made = make_group(
+                name=form.name,
+                made_by=form.made_by,
+                area_ids=pasted.area_ids,
+                at=timezone.now(),
+            )
+            return Redirect(f"/groups/{made.token}/")
+        plain_words(form.name, LONGEST_NAME, "name")
+        return render(request, "groups.html", form_page(request, form, pasted), status=422)
+    except GroupRefused as refused:
+        context = form_page(request, form, pasted, str(refused))
+        return render(request, "groups.html", context, status=400)
+
+
+def form_page(
+    request: HttpRequest, form: Form, pasted: Pasted | None = None, refusal: str = ""
+) -> dict[str, Any]:
+    """Return the context of the form, with what was understood and what is still to be answered."""
+    context: dict[str, Any] = {
+        "page_title": "Make a group of areas",
+        "canonical": request.build_absolute_uri("/groups/"),
+        "form": {
+            "name": form.name,
+            "made_by": form.made_by,
+            "text": form.text,
+            "keep_ended": form.keep_ended,
+            "area_type": form.area_type,
+        },
+        "types": [
+            {"slug": t.slug, "name": t.name_plural}
+            for t in AreaType.objects.all()
+            if t.slug not in {"uk", "country-group"}
+        ],
+        "refusal": refusal,
+        "example": EXAMPLE,
+        "most": {"areas": f"{AreaGroup.MOST:,}", "name": LONGEST_NAME, "made_by": LONGEST_MAKER},
+    }
+    if pasted is None:
+        return context
+    clear = pasted.unresolved[:MOST_ASKED]
+    choices = {pk for one in clear for pk in one.choices[:20]}
+    by_pk = Area.objects.in_bulk([*pasted.area_ids])
+    described = {f.area.pk: f for f in describe(list(choices), {})} if choices else {}
+    lines = [f"{by_pk[pk].code} {by_pk[pk].name}" for pk in pasted.area_ids]
+    questions, unknown = [], []
+    for one in clear:
+        options = [
+            presenter.member(described[pk].area, described[pk].parent)
+            for pk in one.choices[:20]
+            if pk in described
+        ]
+        if options:
+            questions.append({"text": one.text, "ended": one.reason == "ended", "options": options})
+        else:
+            unknown.append(one)
+    lines += [one.text for one in unknown] + [one.text for one in pasted.unresolved[MOST_ASKED:]]
+    context["form"]["text"] = "\n".join(lines)
+    context["understood"] = f"{len(pasted.area_ids):,}"
+    context["repeated"] = pasted.repeated
+    context["questions"] = [{"n": i, **q} for i, q in enumerate(questions)]
+    context["unknown"] = guesses(unknown)
+    context["n_later"] = max(0, len(pasted.unresolved) - MOST_ASKED)
+    return context
+
+
+def guesses(unknown: list[Unresolved]) -> list[dict[str, Any]]:
+    """Return what was not found, with the nearest names for the first few."""
+    found = []
+    for i, one in enumerate(unknown):
+        near = search(one.text, limit=3).found if i < MOST_GUESSED and not one.choices else []
+        reason = (
+            "has ended, and nothing is recorded as replacing it" if one.reason == "ended" else ""
+        )
+        found.append(
+            {
+                "text": one.text,
+                "reason": reason or "was not found",
+                "near": [
+                    {"name": f.area.name, "code": f.area.code, "parent": f.parent} for f in near
+                ],
+            }
+        )
+    return found
+
+
+@require_safe
+def group(request: HttpRequest, token: str) -> HttpResponse:
+    """Show a group: what it says of the indicators its members have, and who they are."""
+    found = benchmark_group(token) if TOKEN.match(token) else None
+    if found is None:
+        return Refused(
+            "There is no such group",
+            f"No group is kept at {shortened(token)}. Check the address you were given: it is "
+            "letters and digits, with capitals told apart.",
+            404,
+            [("Make a group", "/groups/")],
+        ).page(request)
+    response = render(request, "group.html", group_page(request, found))
+    response["X-Robots-Tag"] = "noindex"
+    return response
+
+
+def group_page(request: HttpRequest, found: Group) -> dict[str, Any]:
+    """Return the context of a group's page."""
+    places = places_of(found.area_ids)
+    indicators: list[Indicator] = indicators_at(list(places.editions))[:MOST_INDICATORS]
+    result = comparison(places, indicators)
+    columns = [c for c in result.columns if c.held.any()]
+    readings = group_columns(found, columns)
+    figures = []
+    for column in columns:
+        figure = presenter.group_figure(readings.get(column.indicator.pk), column.indicator)
+        figures.append({**heading(column), **figure, "theme": column.indicator.theme.name})
+    members = [presenter.member(f.area, f.parent) for f in describe(list(found.area_ids), {})]
+    codes = ",".join(m["code"] for m in members)
+    head = presenter.group_head(found)
+    address = request.build_absolute_uri(found.url)
+    shown = {s.pk: s for c in columns for s in series_of(c, result)}
+    return {
+        "page_title": found.name,
+        "canonical": address,
+        "permalink": address,
+        "as_at": long_date(timezone.localdate()),
+        "group": head,
+        "address": address,
+        "figures": figures,
+        "members": members,
+        "compare_url": f"/compare/?areas={codes}" if len(members) <= MOST_IN_TABLE else "",
+        "again_url": f"/groups/?areas={codes}" if len(codes) <= 5_000 else "",
+        "sources": pages.attributions([s.release for s in shown.values()], []),
+    }
+
+
+def stale_form(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Say that a form came without its token: an old page, or another site."""
+    return Refused(
+        "The form is out of date",
+        "It was open too long, or cookies are off, or it was sent from another site. Nothing was "
+        "kept. Go back, load the page again and send it once more.",
+        403,
+    ).page(request)

@@ -1,0 +1,455 @@
+"""Every part of an area by chosen indicators: the table, and the same as files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
+from django.http import HttpResponseRedirect as Redirect
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from areas import hierarchy
+from areas.hierarchy import ancestors, successors
+from areas.models import Area
+from indicators.exports.files import FORMATS
+from indicators.insight.comparison import (
+    Column,
+    Comparison,
+    comparison,
+    group_columns,
+    indicators_at,
+    places_in,
+)
+from indicators.insight.groups import NEIGHBOURS, Group, benchmark_group
+from indicators.insight.inside import Level, levels
+from indicators.models import Indicator, Series
+from indicators.presenters import comparison as presenter
+from indicators.presenters import groups as group_presenter
+from indicators.presenters import pages
+from indicators.presenters.words import long_date, place, url
+from indicators.views.downloads import file_response
+from indicators.views.queries import (
+    MOST_INDICATORS,
+    SLUG,
+    Refused,
+    group_token,
+    is_repeated,
+    listed,
+    shortened,
+)
+
+# What a reader sees who asked for nothing in particular, and how many are tried for it.
+FIRST_SHOWN, FIRST_TRIED = 6, 14
+# How deep the parts of a wide area go: a region's wards fill a table of a thousand rows.
+DEEPEST = {"county": "lsoa", "region": "ward"}
+# Where the parts begin: what a council deals in.
+FIRST_LEVELS = ("ward", "authority", "msoa", "lsoa", "county", "region", "country")
+WHAT = {"country-group": "group of countries", "uk": "the whole", "authority": "council"}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What an address asks of the parts of an area."""
+
+    level: str
+    show: tuple[str, ...]
+    nonsense: tuple[str, ...]
+    sort: str
+    descending: bool
+    group: str
+    ranked: bool
+
+    def address(self, base: str, **changes: Any) -> str:
+        """Return the address that asks this, with some of it changed."""
+        show = changes.get("show", self.show)
+        sort = changes.get("sort", ("-" if self.descending else "") + self.sort)
+        parts = [
+            ("level", changes.get("level", self.level)),
+            ("show", ",".join(show)),
+            ("sort", "" if sort == "name" else sort),
+            ("rank", "1" if changes.get("ranked", self.ranked) else ""),
+            ("with", changes.get("group", self.group)),
+        ]
+        query = "&".join(f"{k}={quote(v, safe=',')}" for k, v in parts if v)
+        return f"{base}?{query}" if query else base
+
+
+def asked(request: HttpRequest) -> Asked:
+    """Read the query string. Raises Refused."""
+    query = request.GET
+    show = listed(query, "show", SLUG)
+    if len(show.items) > MOST_INDICATORS:
+        raise Refused(
+            "That is too many figures at once",
+            f"The address asks for {len(show.items):,} figures and a table holds at most "
+            f"{MOST_INDICATORS}. Leave some out.",
+        )
+    sort = query.get("sort", "name").strip()[:81]
+    return Asked(
+        level=query.get("level", "").strip()[:80],
+        show=tuple(show.items),
+        nonsense=tuple(show.nonsense),
+        sort=sort.removeprefix("-") or "name",
+        descending=sort.startswith("-"),
+        group=group_token(query.get("with", "")),
+        ranked=query.get("rank", "") not in {"", "0"},
+    )
+
+
+@require_safe
+def parts(request: HttpRequest, code: str) -> HttpResponse:
+    """Show every part of an area as a row and chosen indicators as columns."""
+    try:
+        query = asked(request)
+        area = area_of(code)
+        base = f"/areas/{area.code}/parts/"
+        if area.code != code:
+            return HttpResponsePermanentRedirect(query.address(base))
+        if isinstance(onward := ended(area, query), HttpResponse):
+            return onward
+        if is_repeated(request.GET, "show") or query.group != request.GET.get("with", ""):
+            return Redirect(query.address(base))
+        found = build(area, query)
+    except Refused as refused:
+        return refused.page(request)
+    return render(request, "parts.html", page(request, found))
+
+
+@require_safe
+def parts_file(request: HttpRequest, code: str, extension: str) -> HttpResponse:
+    """Answer the same table as a file."""
+    try:
+        query = asked(request)
+        area = area_of(code.upper())
+        if isinstance(onward := ended(area, query, f".{extension}"), HttpResponse):
+            return onward
+        found = build(area, query)
+    except Refused as refused:
+        return refused.page(request)
+    form = FORMATS.get(extension)
+    address = request.build_absolute_uri(found.asked.address(f"/areas/{area.code}/parts/"))
+    table = presenter.file_table(
+        found.sheet,
+        title=title(found),
+        address=address,
+        as_at=long_date(timezone.localdate()),
+        edition=found.level.edition.slug,
+        with_pinned=not (form and form.drawn),
+        notes=[("Areas", f"{found.level.edition.name}. {found.level.edition.source}".strip())],
+    )
+    kind = found.level.edition.area_type_id
+    return file_response(request, table, extension, f"{area.name}-{kind}")
+
+
+@dataclass
+class Found:
+    """Everything that page and file are made of."""
+
+    area: Area
+    asked: Asked
+    levels: list[Level]
+    level: Level
+    choices: list[Indicator]
+    sheet: presenter.Sheet
+    notices: list[str]
+
+
+def area_of(code: str) -> Area:
+    """Return the area of a code, in either case. Raises Refused."""
+    found = Area.objects.select_related("area_type").filter(code=code.upper()[:12]).first()
+    if found is None or len(code) > 12:
+        raise Refused(
+            f"No area has the code {shortened(code)}",
+            "GSS codes have a letter and eight digits, such as E06000002. Search for the place.",
+            404,
+        )
+    return found
+
+
+def ended(area: Area, query: Asked, tail: str = "/") -> HttpResponse | None:
+    """Lead from an ended code without parts to its successor. Raises Refused for several."""
+    if area.valid_to is None or area.editions.exists():
+        return None
+    onward = successors(area)
+    if len(onward) == 1:
+        return Redirect(query.address(f"/areas/{onward[0].code}/parts{tail}"))
+    raise Refused(
+        f"{area.name} has ended",
+        f"The code {area.code} ended on {long_date(area.valid_to)}.",
+        404,
+        [(f"{a.name} ({a.code})", f"{url(a)}parts/") for a in onward],
+    )
+
+
+def build(area: Area, query: Asked) -> Found:
+    """Return the table that is asked for. Raises Refused where there is none."""
+    kind = area.area_type_id
+    every = levels(area, DEEPEST[kind]) if kind in DEEPEST else levels(area)
+    if not every:
+        raise Refused(
+            f"{area.name} has no parts",
+            f"Nothing smaller than {place(area)} is held, so there is no table of its parts.",
+            404,
+            [(area.name, url(area))],
+        )
+    level = level_of(area, every, query)
+    chain = [area, *reversed(ancestors(area))]
+    ids = {a.pk for a in chain}
+    choices = [
+        i
+        for i in indicators_at([level.edition.pk])
+        # What compares across England says something of its parts, and of those of the UK.
+        if i.scope_id in ids or area.area_type.rank < i.scope.area_type.rank
+    ]
+    notices = [f"{shortened(bad)} is not the name of a figure." for bad in query.nonsense[:3]]
+    wanted = chosen(query, choices, level, notices)
+    defaults = not query.show
+    n = len(level.area_ids)
+    wider = [a for a in chain if a.pk not in set(level.area_ids)]
+    places = places_in(level, [a.pk for a in wider])
+    found = comparison(places, wanted, n_choosing=n, common=False)
+    if defaults:
+        full = [c for c in found.columns if c.held[:n].any()]
+        found.columns = (full or found.columns)[:FIRST_SHOWN]
+    query = Asked(
+        level=level.edition.slug,
+        show=tuple(c.indicator.slug for c in found.columns),
+        nonsense=(),
+        sort=query.sort,
+        descending=query.descending,
+        group=query.group,
+        ranked=query.ranked,
+    )
+    query = sorted_by(query, found.columns, notices)
+    by_pk = Area.objects.in_bulk(level.area_ids)
+    for part in by_pk.values():
+        part.area_type = level.edition.area_type
+    areas = [*(by_pk[pk] for pk in level.area_ids), *wider]
+    group = group_of(area, query, notices)
+    column = next((c for c in found.columns if c.indicator.slug == query.sort), None)
+    sheet = presenter.Sheet(
+        comparison=found,
+        areas=areas,
+        order=presenter.in_order(column, [a.name for a in areas], n, query.descending),
+        pinned=pinned(area, wider, found, n),
+        group=group,
+        readings=group_columns(group, found.columns) if group else {},
+        ranked=query.ranked,
+    )
+    return Found(area, query, every, level, choices, sheet, notices)
+
+
+def level_of(area: Area, every: list[Level], query: Asked) -> Level:
+    """Return the level that is asked for, or the first. Raises Refused."""
+    if not query.level:
+        first = sorted(every, key=lambda one: place_among(one.edition.area_type_id))
+        return first[0]
+    for one in every:
+        if one.edition.slug == query.level:
+            return one
+    base = f"/areas/{area.code}/parts/"
+    raise Refused(
+        f"{area.name} has no such parts",
+        f"{shortened(query.level)} is not a kind of area that lies inside {place(area)}.",
+        404,
+        [
+            (pages.level_name(one, every), query.address(base, level=one.edition.slug))
+            for one in every
+        ],
+    )
+
+
+def place_among(kind: str) -> int:
+    """Return where a type of area comes in the order that readers most want."""
+    return FIRST_LEVELS.index(kind) if kind in FIRST_LEVELS else len(FIRST_LEVELS)
+
+
+def chosen(
+    query: Asked, choices: list[Indicator], level: Level, notices: list[str]
+) -> list[Indicator]:
+    """Return the indicators that are asked for, or some to begin with. Raises Refused."""
+    plural = level.edition.area_type.name_plural
+    if not query.show:
+        if query.nonsense:
+            raise Refused(
+                "There are no such figures",
+                f"{shortened(query.nonsense[0])} is not the name of a figure. Choose from the "
+                "list on the page.",
+                400,
+                [("The table with its first figures", "?")],
+            )
+        headline = [i for i in choices if i.headline] or choices
+        rest = [i for i in choices if i not in headline]
+        return [*headline, *rest][:FIRST_TRIED]
+    held = {i.slug: i for i in choices}
+    lacking = [slug for slug in query.show if slug not in held]
+    others = {i.slug: i for i in indicators_at([], lacking)} if lacking else {}
+    for slug in lacking[:3]:
+        if slug in others:
+            notices.append(f"{others[slug].name} is not held for {plural} here.")
+        else:
+            notices.append(f"{shortened(slug)} is not the name of a figure.")
+    found = [held.get(slug) or others.get(slug) for slug in query.show]
+    known = [i for i in found if i is not None]
+    if not known:
+        raise Refused(
+            "There are no such figures",
+            f"{shortened(query.show[0])} is not the name of a figure. Choose from the list on "
+            "the page.",
+            400,
+            [("The table with its first figures", "?")],
+        )
+    return known
+
+
+def sorted_by(query: Asked, columns: list[Column], notices: list[str]) -> Asked:
+    """Return the query with a sort that there is."""
+    if query.sort == "name" or any(c.indicator.slug == query.sort for c in columns):
+        return query
+    notices.append(
+        f"The table cannot be sorted by {shortened(query.sort)}, which is not one of its columns."
+    )
+    return Asked(query.level, query.show, query.nonsense, "name", False, query.group, query.ranked)
+
+
+def group_of(area: Area, query: Asked, notices: list[str]) -> Group | None:
+    """Return the group to compare with, or None with a notice that says why not."""
+    if not query.group:
+        return None
+    group = benchmark_group(query.group, area)
+    if group is None:
+        if query.group == NEIGHBOURS:
+            notices.append(f"No areas are held that touch {place(area)}.")
+        else:
+            notices.append(
+                f"There is no group at {shortened(query.group)}: check its address. The table is "
+                "shown without it."
+            )
+    return group
+
+
+def pinned(area: Area, wider: list[Area], found: Comparison, n: int) -> list[tuple[int, str]]:
+    """Return the rows on top: the area, and wider ones that have any of the figures.
+
+    Groups of countries only where a figure compares across just that.
+    """
+    scopes = {c.indicator.scope_id for c in found.columns}
+    rows = []
+    for i, one in enumerate(wider):
+        row = n + i
+        has = any(c.held[row] for c in found.columns)
+        fits = one.area_type_id != "country-group" or one.pk in scopes
+        if one is area or (has and fits):
+            rows.append((row, WHAT.get(one.area_type_id, one.area_type.name)))
+    return rows
+
+
+def title(found: Found) -> str:
+    """Return “Wards in Birmingham”."""
+    plural = found.level.edition.area_type.name_plural
+    return f"{plural[0].upper()}{plural[1:]} in {place(found.area)}"
+
+
+def answer(found: Found) -> str:
+    """Return the span of the column that the table is sorted by, or of its first."""
+    columns = found.sheet.comparison.columns
+    column = next((c for c in columns if c.indicator.slug == found.asked.sort), None)
+    column = column or next(iter(columns), None)
+    if column is None:
+        return ""
+    n = found.sheet.comparison.n_choosing
+    words = presenter.span(column, found.sheet.areas, n)
+    if not words:
+        return ""
+    period = f", {column.period.period}" if column.period else ""
+    whole = ""
+    row = next((r for r, _ in found.sheet.pinned if found.sheet.areas[r] is found.area), None)
+    if row is not None and column.values[row] == column.values[row]:
+        value = presenter.worded(column.values[row], column.indicator)
+        whole = f" {place(found.area)} as a whole: {value}."
+    return f"{column.indicator.name}{period}. {words}{whole[:1]}{whole[1:2].upper()}{whole[2:]}"
+
+
+def page(request: HttpRequest, found: Found) -> dict[str, Any]:
+    """Return the context of the page."""
+    query, area, sheet = found.asked, found.area, found.sheet
+    base = f"/areas/{area.code}/parts/"
+    here = query.address(base)
+    columns = []
+    for column in sheet.comparison.columns:
+        slug = column.indicator.slug
+        mine = query.sort == slug
+        down = not (mine and query.descending)
+        columns.append(
+            {
+                **presenter.heading(column),
+                "sort_url": query.address(base, sort=f"-{slug}" if down else slug),
+                "sorted": ("descending" if query.descending else "ascending") if mine else "",
+            }
+        )
+    by_name = query.sort == "name"
+    name_up = by_name and not query.descending
+    shown: list[Series] = list(sheet.comparison.series.values())
+    kind = found.level.edition.area_type
+    return {
+        "page_title": title(found),
+        "canonical": request.build_absolute_uri(here),
+        "permalink": request.build_absolute_uri(here),
+        "as_at": long_date(timezone.localdate()),
+        "description": f"Figures for all {kind.name_plural} in {place(area)}, as a table.",
+        "heading": title(found),
+        "area": {"name": area.name, "url": url(area), "code": area.code},
+        "count": f"{len(sheet.order):,} {kind.name_plural if len(sheet.order) != 1 else kind.name}",
+        "answer": answer(found),
+        "notices": found.notices,
+        "levels": [
+            {
+                "name": pages.level_name(one, found.levels),
+                "count": f"{len(one.area_ids):,}",
+                "url": query.address(base, level=one.edition.slug, sort="name"),
+                "selected": one is found.level,
+            }
+            for one in found.levels
+        ],
+        "columns": columns,
+        "ranked": query.ranked,
+        "name_sort": {
+            "url": query.address(base, sort="-name" if name_up else "name"),
+            "sorted": ("descending" if query.descending else "ascending") if by_name else "",
+        },
+        "table": presenter.body(sheet),
+        "themes": presenter.chooser(found.choices, query.show),
+        "n_choices": len(found.choices),
+        "form": {
+            "level": query.level,
+            "sort": "" if by_name else ("-" if query.descending else "") + query.sort,
+            "group": query.group if sheet.group is not None else "",
+            "neighbours": hasattr(hierarchy, "neighbours"),
+        },
+        "group": group_presenter.group_head(sheet.group) if sheet.group else None,
+        "without_group": query.address(base, group=""),
+        "about": presenter.about(sheet),
+        "downloads": [
+            {
+                "name": form.name,
+                "url": query.address(f"/areas/{area.code}/parts.{form.extension}"),
+            }
+            for form in FORMATS.values()
+        ],
+        "withheld": withheld(sheet),
+        "sources": pages.attributions([s.release for s in shown], [found.level.edition]),
+        "compare_url": f"/compare/?areas={','.join(sheet.areas[r].code for r in sheet.order[:2])}",
+    }
+
+
+def withheld(sheet: presenter.Sheet) -> list[str]:
+    """Return the names of figures that are shown here but not in files."""
+    return [
+        c.indicator.name
+        for c in sheet.comparison.columns
+        if any(not s.release.redistributable for s in presenter.series_of(c, sheet.comparison))
+    ]
