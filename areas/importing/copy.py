@@ -39,3 +39,13 @@ def fetch_frame(query: str, params: Params, schema: dict[str, Any]) -> pl.DataFr
     with connection.cursor() as cursor:
         cursor.execute(query, params)
         return pl.DataFrame(cursor.fetchall(), schema=schema, orient="row")
+
+
+def refresh(*tables: str) -> None:
+    """Tell the planner how large tables have become; triggers on the next load depend on it.
+
+    Without it a set of nine links, loaded after a million others, took 14 seconds.
+    """
+    with connection.cursor() as cursor:
+        for table in tables:
+            cursor.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(table)))

@@ -10,7 +10,7 @@ import polars as pl
 from areas.importing import load
 from areas.importing.codes import PSEUDO, prefixed
 from areas.importing.columns import headings
-from areas.importing.copy import fetch_frame
+from areas.importing.copy import fetch_frame, refresh
 from areas.importing.files import MOST_BYTES, opened
 from areas.importing.report import Refused, Report, Tell, carry_out, counted, silent, some
 from areas.importing.tables import read_table
@@ -298,6 +298,7 @@ def write_links(
             slug=slug, from_edition=below, to_edition=above, kind=kind, weight_source=source
         )
         load.load_overlaps(made, links)
+        refresh("areas_areaoverlap")
         report.fact("Overlap set", f"{slug} made, {kind}")
         report.changed = True
         return

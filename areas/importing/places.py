@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from areas.importing import load, outlines
 from areas.importing.codes import CODE_FORM, PSEUDO, prefixed, type_of
 from areas.importing.columns import Heading, headings, partner
-from areas.importing.copy import copy_frame, fetch_frame
+from areas.importing.copy import copy_frame, fetch_frame, refresh
 from areas.importing.files import MOST_BYTES, Source, opened
 from areas.importing.overlaps import write_links
 from areas.importing.report import Refused, Report, Tell, carry_out, counted, silent, some
@@ -369,6 +369,7 @@ def place(found: Read, options: AreaOptions, kind: AreaType, report: Report, tel
             approximate=options.approximate,
         )
         load.load_members(edition, places["code"])
+        refresh("areas_area", "areas_member")
         report.fact("Edition", f"{edition.name} ({edition.slug}) made of {places.height:,} areas")
         report.changed = True
         tell_same(edition, report)
