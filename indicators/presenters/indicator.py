@@ -278,6 +278,20 @@ def missing_words(across: Across, ordinal: int) -> str:
     return MARKERS[int(across.markers[ordinal])].meaning
 
 
+def map_note(across: Across) -> str:
+    """Return what stands beneath the map: approximate outlines, and what is plain grey."""
+    edition = across.series.edition
+    notes = []
+    if edition.approximate and edition.boundary_note:
+        notes.append(f"These outlines are approximate. {edition.boundary_note}")
+    if not across.inside.all():
+        notes.append(
+            f"Plain grey areas lie outside {place(across.indicator.scope)}, where this figure is "
+            "not comparable."
+        )
+    return " ".join(notes)
+
+
 # The distribution
 
 

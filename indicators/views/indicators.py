@@ -237,7 +237,7 @@ def shown(result: Across, within: Area | None) -> dict[str, Any]:
             edition=edition,
             values_url=presenter.values_url(indicator.slug, chosen),
             bounds=around,
-        ) | {"whole": True, "outside": f"Not comparable outside {indicator.scope.name}"}
+        )
     files = []
     if presenter.redistributable(series.release):
         at = {"level": chosen.edition.slug, "period": chosen.text}
@@ -254,6 +254,7 @@ def shown(result: Across, within: Area | None) -> dict[str, Any]:
         "level_name": presenter.level_names([edition])[edition.pk],
         "edition": edition.name,
         "boundary_note": edition.boundary_note if edition.approximate else "",
+        "map_note": presenter.map_note(result),
         "map": config,
         "legend": map_presenter.legend(result.as_inside()),
         "map_line": {
