@@ -458,3 +458,50 @@ class DataVersion(models.Model):
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(id=1), name="dataversion_single")
         ]
+
+
+class Feedback(models.Model):
+    """What a reader wrote about a page or a figure, and what was done about it.
+
+    `page` is the address within the site, `indicator` and `series` what stood there at the time.
+    Kept: the message and, if the reader gave one, an e-mail address; no other trace of who it was.
+    """
+
+    class Status(models.TextChoices):
+        NEW = "new", "new"
+        ANSWERED = "answered", "answered"
+        CLOSED = "closed", "closed without answer"
+
+    LONGEST = 4000
+
+    # What the reader is told, so that both can speak of it; it says nothing of how many there are.
+    reference = models.CharField(max_length=12, unique=True)
+    page = models.CharField(max_length=300)
+    indicator = models.ForeignKey(
+        Indicator, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    series = models.ForeignKey(Series, models.SET_NULL, null=True, blank=True, related_name="+")
+    message = models.TextField(max_length=LONGEST)
+    email = models.EmailField(blank=True)
+    at = models.DateTimeField()
+    status = models.CharField(max_length=8, choices=Status, default=Status.NEW)
+    note = models.TextField(
+        blank=True, help_text="For those who run the site; not shown to anyone."
+    )
+    answered_at = models.DateTimeField(null=True, blank=True)
+    answered_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(status__in=["new", "answered", "closed"]), name="feedback_status"
+            ),
+            models.CheckConstraint(condition=~Q(message=""), name="feedback_says_something"),
+        ]
+        indexes: ClassVar = [models.Index(fields=["status", "-at"], name="feedback_queue")]
+        verbose_name_plural = "feedback"
+
+    def __str__(self) -> str:
+        return f"{self.reference} about {self.page}"

@@ -2,19 +2,37 @@
 
 from django.urls import path, re_path
 
-from indicators.views import about, compare, groups, indicators, pages, parts
+from indicators.views import (
+    about,
+    compare,
+    feedback,
+    groups,
+    indicators,
+    pages,
+    parts,
+    profile_files,
+    search,
+)
 
 urlpatterns = [
     path("", pages.home, name="home"),
     path("areas/<str:code>/", pages.area_profile, name="area"),
+    path("areas/<str:code>/figures.<str:extension>", profile_files.all_figures, name="figures"),
+    path(
+        "areas/<str:code>/figures/<slug:slug>.<str:extension>",
+        profile_files.one_figure,
+        name="figure",
+    ),
+    path("feedback/", feedback.feedback, name="feedback"),
+    path("feedback/thanks/", feedback.thanks, name="feedback-thanks"),
     path("areas/<str:code>/parts/", parts.parts, name="parts"),
     path("areas/<str:code>/parts.<str:extension>", parts.parts_file, name="parts-file"),
     path("compare/", compare.compare, name="compare"),
     path("compare.<str:extension>", compare.compare_file, name="compare-file"),
     path("groups/", groups.groups, name="groups"),
     re_path(r"^groups/(?P<token>[^/]+)/$", groups.group, name="group"),
-    path("search/", pages.search_page, name="search"),
-    path("search/suggest", pages.suggest, name="suggest"),
+    path("search/", search.search_page, name="search"),
+    path("search/suggest", search.suggest, name="suggest"),
     path("map/<slug:edition>/<slug:indicator>.json", pages.map_values, name="map-values"),
     path("map/<slug:edition>/<slug:indicator>/all.json", indicators.map_whole, name="map-whole"),
     path("map/<slug:edition>/<slug:indicator>/areas.json", indicators.map_areas, name="map-areas"),

@@ -86,7 +86,8 @@ def benchmark_group(token: str, area: Area | None = None) -> Group | None:
 
 def neighbours_of(area: Area) -> Group | None:
     """Return the areas of its own type that touch `area`, or None where none do."""
-    ids = tuple(a.pk for a in neighbours(area).areas)
+    near = neighbours(area).areas
+    ids = tuple(a.pk for a in near if a.area_type_id == area.area_type_id)
     if not ids:
         return None
     return Group(NEIGHBOURS, f"Areas that touch {area.name}", area.area_type, ids)

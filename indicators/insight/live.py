@@ -95,11 +95,16 @@ def latest_series(editions: Collection[int], at: datetime | None = None) -> list
     rows = (
         at_time(at)
         .filter(edition__in=editions, breakdown="")
-        .order_by("edition", "indicator", "-period__end", "-period__start", "-series_id")
-        .distinct("edition", "indicator")
+        .order_by("edition_id", "indicator_id", "-period__end", "-period__start", "-series_id")
+        .distinct("edition_id", "indicator_id")
         .values_list(*OF_LIVE)
     )
     return [Live(*row) for row in rows]
+
+
+def live_series_of(edition: int) -> QuerySet[LiveSeries]:
+    """Return what is live of one edition, breakdowns left out."""
+    return at_time(None).filter(edition=edition, breakdown="")
 
 
 def latest(edition: int, indicator: str) -> int | None:

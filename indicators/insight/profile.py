@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef
 
 from areas.hierarchy import ancestors
 from areas.models import Area, Member
+from indicators.insight.groups import Group, GroupReading, group_readings
 from indicators.insight.inside import Level
 from indicators.insight.live import (
     Live,
@@ -21,7 +22,7 @@ from indicators.insight.live import (
     readings,
     standings,
 )
-from indicators.models import Indicator, Series
+from indicators.models import Indicator, Release, Series
 from indicators.statistics.rank import Floats
 
 # Up to this many peers a strip plot draws one tick each; beyond it, bins.
@@ -36,6 +37,7 @@ class Benchmark(NamedTuple):
     key: str
     area: Area
     reading: Reading | None
+    series_id: int | None = None
 
 
 class Rank(NamedTuple):
@@ -71,6 +73,7 @@ class Figure:
     trend: list[TrendPoint] = field(default_factory=list)
     peers: Floats | None = None
     in_scope: bool = True
+    group: GroupReading | None = None
 
 
 class Entry(NamedTuple):
@@ -112,6 +115,7 @@ class Profile:
     comparators: list[tuple[str, Area]]
     figures: list[Figure]
     inside: dict[int, dict[int, int]]
+    group: Group | None = None
 
 
 def standpoint(area: Area) -> Standpoint:
@@ -137,12 +141,14 @@ def profile(
     at: datetime | None = None,
     where: Standpoint | None = None,
     indicators: Collection[int] | None = None,
+    group: Group | None = None,
 ) -> Profile:
     """Return the profile of `area`, from what is live now or was at `at`.
 
     Every indicator that has anything live is there, ordered by theme and name; or those alone
     whose ids are given, at the cost of those. The latest period is shown; others of the same kind
-    make the trend. `where` saves two queries when it is known already.
+    make the trend. `where` saves two queries when it is known already. `group` is one more thing
+    to compare with, for the figures of areas of its own type; it costs three queries at most.
     """
     where = where or standpoint(area)
     part_of, chain, editions = where.part_of, where.chain, where.editions
@@ -221,8 +227,29 @@ def profile(
         for key, wider in comparators(figure.holder, chain, figure.indicator.scope):
             twin = matching(by_place.get((wider.pk, figure.indicator.pk), []), own[-1])
             reading = rows.get((twin.series_id, wider.pk)) if twin else None
-            figure.benchmarks.append(Benchmark(key, wider, reading))
-    return Profile(area, part_of, page_comparators(area, chain), figures, inside)
+            figure.benchmarks.append(
+                Benchmark(key, wider, reading, twin.series_id if twin else None)
+            )
+    if group is not None:
+        alike = {
+            f.series.pk: f
+            for f in figures
+            if f.series and f.holder and f.holder.area_type_id == group.area_type.pk
+        }
+        for pk, of_group in group_readings(group, alike).items():
+            alike[pk].group = of_group
+    return Profile(area, part_of, page_comparators(area, chain), figures, inside, group)
+
+
+def sources(figures: Sequence[Figure]) -> dict[int, Release]:
+    """Return the release of every series that `figures` show, trend and benchmarks too. One query.
+
+    An earlier period, or a country's own figure, may be from another release than the figure is.
+    """
+    ids = {point.live.series_id for f in figures for point in f.trend}
+    ids |= {b.series_id for f in figures for b in f.benchmarks if b.series_id is not None}
+    found = Series.objects.filter(pk__in=ids).select_related("release__dataset", "release__licence")
+    return {series.pk: series.release for series in found}
 
 
 def latest(figures: list[Figure], chosen: dict[int, list[Live]]) -> set[tuple[int, int]]:

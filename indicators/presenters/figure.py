@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import numpy as np
 
 from areas.models import Area
+from indicators.insight.groups import COMBINED, MIDDLE, NEIGHBOURS, Group, GroupReading
 from indicators.insight.live import Reading
 from indicators.insight.profile import MOST_TICKS, Figure, Rank
 from indicators.models import Indicator, Release, Series
@@ -43,10 +44,16 @@ ENGLISH_ONLY = frozenset({"region", "county"})
 
 @dataclass(frozen=True)
 class Reader:
-    """Who reads, as far as words depend on it: the site's own address, and the day."""
+    """Who reads, as far as words depend on it: the site's own address, the day, and their group."""
 
     site: str
     on: date
+    group: Group | None = None
+
+    @property
+    def token(self) -> str:
+        """What names the group in addresses; empty without one."""
+        return self.group.token if self.group else ""
 
 
 def figure_address(slug: str, group: str = "") -> str:
@@ -57,7 +64,7 @@ def figure_address(slug: str, group: str = "") -> str:
 def figure_line(figure: Figure, area: Area, country: Area | None, reader: Reader) -> dict[str, Any]:
     """Return one figure as the dict that `_figure_line.html` shows."""
     indicator = figure.indicator
-    address = f"{url(area)}{figure_address(indicator.slug)}"
+    address = f"{url(area)}{figure_address(indicator.slug, reader.token)}"
     line: dict[str, Any] = {
         "id": indicator.slug,
         "label": indicator.name,
@@ -84,6 +91,7 @@ def figure_line(figure: Figure, area: Area, country: Area | None, reader: Reader
         "selected": False,
         "map_url": "",
         "values_url": "",
+        "with_group": reader.group is not None,
         "files": [],
         "withheld": False,
     }
@@ -104,7 +112,11 @@ def figure_line(figure: Figure, area: Area, country: Area | None, reader: Reader
     line["withheld"] = not may_be_passed_on(series.release)
     if not line["withheld"]:
         line["files"] = [
-            {"name": name, "url": f"{url(area)}figures/{indicator.slug}.{extension}"}
+            {
+                "name": name,
+                "url": f"{url(area)}figures/{indicator.slug}.{extension}"
+                + (f"?with={reader.token}" if reader.token else ""),
+            }
             for extension, name in FILES_OF_A_FIGURE
         ]
     marker = MARKERS[reading.marker]
@@ -127,7 +139,9 @@ def figure_line(figure: Figure, area: Area, country: Area | None, reader: Reader
         for b in figure.benchmarks
         if b.reading and b.reading.value is not None
     ]
-    line["sentence"] = comparison(figure)
+    if reader.group and figure.group:
+        line["benchmarks"].append(group_mark(figure.group, reader.group, series, indicator))
+    line["sentence"] = comparison(figure, reader.group)
     line["ranks"] = [
         rank_words(rank, series, indicator) for rank in figure.ranks if rank.out_of >= FEWEST_RANKED
     ]
@@ -170,7 +184,7 @@ def citation(figure: Figure, area: Area, reader: Reader, address: str) -> str:
     notes = [MARKERS[reading.marker].meaning, made_from(figure), limits(figure)]
     said = "; ".join(note for note in notes if note)
     parts = [amount(reading.value, indicator) + (f" ({said})" if said else "")]
-    if compared := comparison(figure):
+    if compared := comparison(figure, reader.group):
         parts.append(compared[0].lower() + compared[1:])
     ranks = [r for r in figure.ranks if r.out_of >= FEWEST_RANKED]
     if ranks:
@@ -226,23 +240,55 @@ def source(release: Release, period: str) -> dict[str, str]:
     }
 
 
-def comparison(figure: Figure) -> str:
-    """Return the gap to the country, or to the widest area where there is no country."""
+def group_mark(
+    reading: GroupReading, group: Group, series: Series, indicator: Indicator
+) -> dict[str, Any]:
+    """Return a group as one more benchmark: its mark, and in a note what its figure is."""
+    some = f"{reading.n_data} of {reading.n_members}"
+    notes = {
+        COMBINED: f"from {some} areas together" if reading.n_data < reading.n_members else "",
+        MIDDLE: f"the middle of {some} areas",
+    }
+    known = reading.value is not None
+    return {
+        "key": "group",
+        "name": group.name,
+        "text": number(reading.value, indicator.decimals) if reading.value is not None else "",
+        "note": notes.get(reading.kind, "") if known else f"no data: {some} areas have a figure",
+        "x": position(reading.value, series) if reading.value is not None else None,
+    }
+
+
+def comparison(figure: Figure, group: Group | None = None) -> str:
+    """Return the gap to the country, or to the widest area where there is none, and to a group."""
     indicator, reading = figure.indicator, figure.reading
+    if not reading or reading.value is None:
+        return ""
     known = {b.key: b for b in figure.benchmarks if b.reading and b.reading.value is not None}
     with_whom = known.get("country") or known.get("widest") or known.get("region")
-    if not with_whom or not reading or reading.value is None:
+    said = []
+    if with_whom and with_whom.reading and with_whom.reading.value is not None:
+        said.append(gap(reading.value, with_whom.reading.value, place(with_whom.area), indicator))
+    if group and figure.group and figure.group.value is not None:
+        name = group.name
+        if group.token == NEIGHBOURS:
+            name = f"the {name[0].lower()}{name[1:]}"
+        middle = "the middle of " if figure.group.kind == MIDDLE else ""
+        said.append(gap(reading.value, figure.group.value, f"{middle}{name}", indicator))
+    if not said:
         return ""
-    if with_whom.reading is None or with_whom.reading.value is None:
-        return ""
-    here = rounded(reading.value, indicator.decimals)
-    gap = here - rounded(with_whom.reading.value, indicator.decimals)
-    if abs(gap) < 0.5 * 10**-indicator.decimals:
-        return f"The same as {place(with_whom.area)}"
-    by = f"{indicator.prefix}{number(abs(gap), indicator.decimals)}"
+    return "; ".join([said[0], *(s[0].lower() + s[1:] for s in said[1:])])
+
+
+def gap(here: float, there: float, name: str, indicator: Indicator) -> str:
+    """Return how far apart two figures are, as they are printed: “7.0 lower than England”."""
+    apart = rounded(here, indicator.decimals) - rounded(there, indicator.decimals)
+    if abs(apart) < 0.5 * 10**-indicator.decimals:
+        return f"The same as {name}"
+    by = f"{indicator.prefix}{number(abs(apart), indicator.decimals)}"
     if indicator.unit == "%":
         by += " percentage points"
-    return f"{by} {'higher' if gap > 0 else 'lower'} than {place(with_whom.area)}"
+    return f"{by} {'higher' if apart > 0 else 'lower'} than {name}"
 
 
 def rank_words(rank: Rank, series: Series, indicator: Indicator) -> dict[str, str]:
@@ -253,7 +299,7 @@ def rank_words(rank: Rank, series: Series, indicator: Indicator) -> dict[str, st
     end = "lowest" if lowest else "highest"
     joint = "joint " if rank.tied > 1 else ""
     share = ""
-    if rank.tied > MOST_JOINT * rank.out_of:
+    if rank.tied > max(1, MOST_JOINT * rank.out_of):
         which = end if place_in == 1 else "same"
         text = f"One of {rank.tied:,} with the {which} value, of {rank.out_of:,}"
         return {"text": text, "group": peers(series, rank.group)}

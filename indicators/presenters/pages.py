@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from areas.models import Area, Edition
-from areas.search import Answer, Found
+from indicators.insight.groups import NEIGHBOURS
 from indicators.insight.inside import Inside, Level
 from indicators.insight.profile import Entry, Figure, Profile
 from indicators.models import Release, Series
@@ -58,7 +58,7 @@ def breadcrumb(part_of: Iterable[Area]) -> list[dict[str, str]]:
     return [{"name": a.name, "url": url(a)} for a in part_of if a.area_type_id in steps]
 
 
-def answer(figures: Iterable[Figure]) -> list[dict[str, str]]:
+def answer(figures: Iterable[Figure], token: str = "") -> list[dict[str, str]]:
     """Return what stands out, in sentences with the address of each figure's line."""
     sentences = []
     for figure in figures:
@@ -69,7 +69,7 @@ def answer(figures: Iterable[Figure]) -> list[dict[str, str]]:
         sentences.append(
             {
                 "label": figure.indicator.name,
-                "url": figure_address(figure.indicator.slug),
+                "url": figure_address(figure.indicator.slug, token),
                 "text": (
                     f", {figure.series.period.label}: {value}, "
                     f"{words['text'][0].lower()}{words['text'][1:]} {words['group']}."
@@ -105,7 +105,7 @@ def themes(
             "slug": slug,
             "name": name,
             "count": len(listed_here),
-            "url": Asked(theme=slug, group=asked.group).address(slug),
+            "url": Asked(theme=slug, group=reader.token).address(slug),
             "closed": not figures,
             "names": [],
             "lines": [],
@@ -115,7 +115,7 @@ def themes(
         found.append(theme)
         if not figures:
             theme["names"] = [
-                {"slug": e.slug, "name": e.name, "url": figure_address(e.slug, asked.group)}
+                {"slug": e.slug, "name": e.name, "url": figure_address(e.slug, reader.token)}
                 for e in listed_here
             ]
             continue
@@ -231,9 +231,9 @@ def profile_releases(profile: Profile) -> list[Release]:
     return [figure.series.release for figure in profile.figures if figure.series is not None]
 
 
-def comparators(profile: Profile) -> list[dict[str, str]]:
-    """Return the areas that the whole page compares with."""
-    return [
+def comparators(profile: Profile, asked: Asked) -> list[dict[str, str]]:
+    """Return the areas that the whole page compares with, and the group that the reader chose."""
+    found = [
         {
             "key": key,
             # Where a figure cannot be compared across the UK, its mark stands for less.
@@ -245,9 +245,36 @@ def comparators(profile: Profile) -> list[dict[str, str]]:
         }
         for key, area in profile.comparators
     ]
+    if profile.group is not None:
+        found.append(
+            {
+                "key": "group",
+                "name": profile.group.name,
+                "url": profile.group.url,
+                "type": f"{len(profile.group.area_ids)} {profile.group.area_type.name_plural}",
+                "without": asked.address(group="") if asked != Asked(group=asked.group) else "?",
+            }
+        )
+    return found
 
 
-def profile_downloads(area: Area) -> list[dict[str, str]]:
+def group_choices(profile: Profile, asked: Asked) -> list[dict[str, str]]:
+    """Return what else a place can be compared with: its neighbours, or a group of one's own."""
+    area = profile.area
+    kind = area.area_type.name_plural
+    choices = []
+    if asked.group != NEIGHBOURS and area.area_type_id not in {"uk", "country-group"}:
+        choices.append(
+            {
+                "label": f"The {kind} that touch {area.name}",
+                "url": asked.address(group=NEIGHBOURS),
+            }
+        )
+    choices.append({"label": f"A group of {kind} of your own", "url": "/groups/"})
+    return choices
+
+
+def profile_downloads(area: Area, token: str = "") -> list[dict[str, str]]:
     """Return the files of a whole profile."""
     formats = (("csv", "CSV"), ("xlsx", "Excel"), ("parquet", "Parquet"), ("geojson", "GeoJSON"))
     return [{"name": name, "url": f"{url(area)}figures.{extension}"} for extension, name in formats]
@@ -265,34 +292,6 @@ def ended(area: Area, successors: list[Area]) -> dict[str, Any]:
         "date": long_date(day),
         "reason": reason,
         "successors": [{"name": s.name, "code": s.code, "url": url(s)} for s in successors],
-    }
-
-
-def search_result(found: Found) -> dict[str, str]:
-    """Return one place that was found."""
-    note = found.note or known_as(found.area)
-    return {
-        "code": found.area.code,
-        "name": found.area.name,
-        "name_cy": found.area.name_cy,
-        "type": type_name(found.area),
-        "parent": found.parent,
-        "url": url(found.area),
-        "note": note,
-    }
-
-
-def search_page(question: str, answer: Answer) -> dict[str, Any]:
-    """Return the page of places that were found."""
-    return {
-        "q": question,
-        "results": [search_result(found) for found in answer.found],
-        "message": answer.message
-        or (
-            f"Only the first {len(answer.found)} are shown. Write more of the name to find others."
-            if answer.more
-            else ""
-        ),
     }
 
 

@@ -34,6 +34,7 @@ from indicators.presenters import comparison as presenter
 from indicators.presenters import groups as group_presenter
 from indicators.presenters import pages
 from indicators.presenters.figure import FEWEST_RANKED, rank_words
+from indicators.presenters.search import search_result
 from indicators.presenters.words import listed as in_words
 from indicators.presenters.words import long_date, place, type_name, url
 from indicators.views.downloads import file_response
@@ -204,11 +205,11 @@ def added(query: Asked) -> tuple[str | None, list[dict[str, Any]], str]:
     alike = [a for a in exact if a.area_type_id in kinds] or exact
     if len(alike) == 1:
         return query.address(codes=with_code(query, alike[0].code), add=""), [], ""
-    if len(answer.found) == 1:
+    if len(answer.found) == 1 and not answer.guess:
         return query.address(codes=with_code(query, answer.found[0].area.code), add=""), [], ""
     choices = [
         {
-            **pages.search_result(f),
+            **search_result(f),
             "url": query.address(codes=with_code(query, f.area.code), add=""),
         }
         for f in answer.found

@@ -24,17 +24,17 @@ from django.views.decorators.http import require_safe
 
 from areas.hierarchy import outline, successors
 from areas.models import Area, Edition, Member
-from areas.search import LONGEST, search
 from indicators.insight import stands_out
+from indicators.insight.groups import Group, benchmark_group
 from indicators.insight.inside import Inside, Level, inside, levels
-from indicators.insight.live import data_version, latest
+from indicators.insight.live import data_version, latest, live_series_of
 from indicators.insight.profile import Entry, Profile, Standpoint, contents, profile, standpoint
 from indicators.models import Indicator, Release
 from indicators.presenters import map as map_presenter
 from indicators.presenters import pages
 from indicators.presenters.asked import EVERYTHING, Asked
 from indicators.presenters.figure import Reader
-from indicators.presenters.words import long_date, url, with_prefix
+from indicators.presenters.words import long_date, url
 
 UK = "K02000001"
 ENGLAND = "E92000001"
@@ -57,9 +57,9 @@ DOORS = (
         "text": "Map and sort England's local authorities by any figure. Other countries alike.",
     },
     {
-        "label": "See what is held",
-        "url": f"/areas/{ENGLAND}/",
-        "text": "Each figure for England with its definition, method, cautions and source.",
+        "label": "Explore an indicator",
+        "url": "/indicators/",
+        "text": "One figure for every place: mapped, sorted, and had as a file.",
     },
 )
 # Where the map of what lies inside begins: the smallest areas that the figure is known for, unless
@@ -90,26 +90,36 @@ def home(request: HttpRequest) -> HttpResponse:
             .order_by("-publisher_date", "-pk")[:5]
         ),
     }
-    context |= home_map()
+    context |= home_map(request.GET.get("show", ""))
     return render(request, "home.html", context)
 
 
-def home_map() -> dict[str, Any]:
-    """Return the map of the UK by local authority, or nothing while its figures are not held."""
+def home_map(show: str = "") -> dict[str, Any]:
+    """Return the map of the UK by local authority, or nothing while no figures are held.
+
+    `show` is the slug of another indicator than the usual one; one that is not held is passed over.
+    """
     uk = Area.objects.select_related("area_type").filter(code=UK).first()
     if uk is None:
         return {}
     level = next((x for x in levels(uk) if x.edition.area_type_id == "authority"), None)
-    series = latest(level.edition.pk, HOME_INDICATOR) if level else None
     around = outline(uk)
-    if level is None or series is None or around is None or not level.edition.tile_hash:
+    if level is None or around is None or not level.edition.tile_hash:
+        return {}
+    choices = dict(
+        live_series_of(level.edition.pk)
+        .order_by("indicator__theme__order", "indicator__name")
+        .values_list("indicator__slug", "indicator__name")
+    )
+    slug = next((s for s in (show, HOME_INDICATOR, *choices) if s in choices), None)
+    series = latest(level.edition.pk, slug) if slug else None
+    if series is None:
         return {}
     result = inside(level, series)
     indicator = result.series.indicator
-    known = [(v, a) for v, a in zip(result.values.tolist(), result.areas, strict=True) if v == v]
-    if not known:
+    sentence = map_presenter.range_sentence(result)
+    if not sentence:
         return {}
-    low, high = min(known, key=lambda k: k[0]), max(known, key=lambda k: k[0])
     return {
         "map": map_presenter.config(
             edition=level.edition,
@@ -121,12 +131,18 @@ def home_map() -> dict[str, Any]:
             "label": indicator.name,
             "period": result.series.period.label,
             "unit": map_presenter.unit_of(result.series),
-            "sentence": (
-                f"{indicator.name} runs from {with_prefix(low[0], indicator)} in {low[1].name} to "
-                f"{with_prefix(high[0], indicator)} in {high[1].name}"
-            ),
+            "sentence": sentence,
         },
         "map_rows": map_presenter.rows(result),
+        "choices": [
+            {
+                "label": name,
+                "url": f"/?show={other}",
+                "values": map_presenter.values_url(level.edition, other, uk),
+                "selected": other == slug,
+            }
+            for other, name in choices.items()
+        ],
         "sources": pages.attributions([result.series.release], [level.edition]),
     }
 
@@ -143,18 +159,21 @@ def area_profile(request: HttpRequest, code: str) -> HttpResponse:
         return ended_area(request, area)
 
     asked = Asked.of(request.GET)
-    reader = reader_of(request)
+    group = benchmark_group(asked.group, area) if asked.group else None
+    if request.GET.get("with") and group is None:
+        return unknown_group(request, area)
+    reader = reader_of(request, group)
     where, entries = standpoint(area), contents()
     shown_ids = chosen_figures(entries, asked)
     if request.GET.get("part") == "theme":
-        return theme_alone(request, where, entries, shown_ids, asked)
+        return theme_alone(request, where, entries, shown_ids, asked, reader)
     found = levels(area)
-    result = profile(area, levels=found, where=where, indicators=shown_ids)
+    result = profile(area, levels=found, where=where, indicators=shown_ids, group=group)
     if shown_ids is None:
         striking = stands_out.among_figures(result.figures, area.pk)
     else:
         striking = stands_out.among_all(where, entries)
-    permalink = url(area) + (asked.address(inside="") if asked.group else "")
+    permalink = url(area) + (f"?with={reader.token}" if group else "")
     context: dict[str, Any] = {
         "page_title": area.name,
         "canonical": reader.site + url(area),
@@ -162,12 +181,14 @@ def area_profile(request: HttpRequest, code: str) -> HttpResponse:
         "as_at": long_date(reader.on),
         "area": pages.area_head(area, result),
         "breadcrumb": pages.breadcrumb(result.part_of),
-        "comparators": pages.comparators(result),
-        "answer": pages.answer(striking),
+        "comparators": pages.comparators(result, asked),
+        "group_choices": pages.group_choices(result, asked),
+        "answer": pages.answer(striking, reader.token),
         "inside": None,
-        "downloads": pages.profile_downloads(area),
+        "downloads": pages.profile_downloads(area, reader.token),
         "everything_url": asked.address(theme=EVERYTHING) if shown_ids is not None else "",
-        "compare_url": f"/compare/?areas={area.code}",
+        "compare_url": f"/compare/?areas={area.code}"
+        + (f"&with={reader.token}" if reader.token else ""),
         "feedback_url": f"/feedback/?about={url(area)}",
     }
     was = request.GET.get("was", "")
@@ -199,9 +220,23 @@ def area_profile(request: HttpRequest, code: str) -> HttpResponse:
     return render(request, "profile.html", context)
 
 
-def reader_of(request: HttpRequest) -> Reader:
-    """Return the address of the site as the reader reached it, and the day."""
-    return Reader(site=request.build_absolute_uri("/").rstrip("/"), on=timezone.localdate())
+def reader_of(request: HttpRequest, group: Group | None = None) -> Reader:
+    """Return the address of the site as the reader reached it, the day, and their group."""
+    site = request.build_absolute_uri("/").rstrip("/")
+    return Reader(site=site, on=timezone.localdate(), group=group)
+
+
+def unknown_group(request: HttpRequest, area: Area) -> HttpResponse:
+    """Say that there is no such group, and lead on to the place without it."""
+    context = {
+        "page_title": "There is no such group to compare with",
+        "message": "The address may be mistyped, or the place may have no neighbours held here.",
+        "suggestions": [
+            {"label": f"{area.name} without a group", "url": url(area)},
+            {"label": "Make a group", "url": "/groups/"},
+        ],
+    }
+    return render(request, "404.html", context, status=404)
 
 
 def chosen_figures(entries: list[Entry], asked: Asked) -> list[int] | None:
@@ -223,10 +258,13 @@ def theme_alone(
     entries: list[Entry],
     shown_ids: list[int] | None,
     asked: Asked,
+    reader: Reader,
 ) -> HttpResponse:
     """Answer the sections that are asked for and nothing round them, for a page that is open."""
     found = levels(where.area)
-    result = profile(where.area, levels=found, where=where, indicators=shown_ids)
+    result = profile(
+        where.area, levels=found, where=where, indicators=shown_ids, group=reader.group
+    )
     with_map: dict[str, str] = {}
     # The map of the page that is open stays at its level.
     level = next((one for one in found if one.edition.slug == asked.inside), None)
@@ -243,7 +281,7 @@ def theme_alone(
         replace(asked, theme=""),
         with_map,
         asked.inside,
-        reader_of(request),
+        reader,
     )
     response = render(
         request, "_themes.html", {"themes": themes, "area": pages.area_head(where.area, result)}
@@ -377,27 +415,6 @@ def map_values(request: HttpRequest, edition: str, indicator: str) -> HttpRespon
     response["ETag"] = etag
     response["Cache-Control"] = "no-cache"
     return response
-
-
-@require_safe
-def search_page(request: HttpRequest) -> HttpResponse:
-    """Show the places that a question finds."""
-    question = request.GET.get("q", "")[:LONGEST]
-    context = pages.search_page(question, search(question))
-    context["page_title"] = f"Places for “{question}”" if question else "Find a place"
-    return render(request, "search.html", context)
-
-
-@require_safe
-def suggest(request: HttpRequest) -> JsonResponse:
-    """Answer the first few places for the search box as the reader types."""
-    answer = search(request.GET.get("q", ""), limit=8)
-    return JsonResponse(
-        {
-            "results": [pages.search_result(found) for found in answer.found],
-            "message": answer.message,
-        }
-    )
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

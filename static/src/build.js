@@ -1,6 +1,6 @@
 // Builds static/build/ from static/src/ and prints what each file costs gzipped.
 import { build } from "esbuild";
-import { mkdir, readFile, readdir, rm } from "node:fs/promises";
+import { copyFile, mkdir, readFile, readdir, rm } from "node:fs/promises";
 import { gzipSync } from "node:zlib";
 
 const root = new URL("../../", import.meta.url).pathname;
@@ -61,6 +61,17 @@ await Promise.all([
     alias: { "protomaps-leaflet/tilecache": protomaps("tilecache"), "protomaps-leaflet/view": protomaps("view") },
   }),
 ]);
+
+// For pictures of figures (PNG), which are drawn on the server: no page fetches these.
+await mkdir(`${out}/print-fonts`, { recursive: true });
+for (const letters of ["latin", "latin-ext"])
+  for (const weight of [400, 700]) {
+    const name = `atkinson-hyperlegible-next-${letters}-${weight}-normal.woff`;
+    await copyFile(
+      `${root}node_modules/@fontsource/atkinson-hyperlegible-next/files/${name}`,
+      `${out}/print-fonts/${name}`,
+    );
+  }
 
 let total = 0;
 for (const name of (await readdir(out)).filter((n) => /\.(js|css)$/.test(n)).sort()) {
