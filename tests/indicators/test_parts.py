@@ -104,7 +104,7 @@ def test_the_page_shows_every_ward_with_wider_areas_on_top(several, client):
     assert rows_of(page) == [
         ["Ashby council", "4.5", suppressed],
         ["North region", "6.5", suppressed],
-        ["England country", "8.5", suppressed],
+        ["England country", "8.5", "no data: not held"],
         ["United Kingdom the whole", "10.5", "no data: not held"],
         ["Ashby Lower", "5.0", "20"],
         ["Ashby Upper", "3.5", suppressed],
@@ -132,7 +132,7 @@ def test_sorting_agrees_with_a_slow_way_and_missing_is_last(several, client, slu
 
 
 def test_ranks_count_from_the_highest_among_the_rows(several, client):
-    rows = rows_of(get(client, "?level=lsoa&show=pay&rank=1&sort=-pay"))[3:]
+    rows = rows_of(get(client, "?level=lsoa&show=pay&rank=1&sort=-pay"))[2:]
     assert [row[1:] for row in rows] == [
         ["90", "1"],
         ["20 [u]", "=2"],
