@@ -175,21 +175,24 @@ class Listing(Endpoint):
     def answer(self, request: Request, asked: Asked, **path: Any) -> HttpResponseBase:
         """Answer a page, or everything."""
         if request.accepted_renderer.format in {"csv", "parquet"}:
-            frames = self.every_page(request, asked)
+            # The first is read before anything is answered, so that what is unknown is a problem.
+            first = self.page(request, asked, None, PIECE_ROWS)
+            frames = self.every_page(request, asked, first)
             return self.table(request, frames, self.columns, self.file_name)
         after = read_cursor(request, asked["cursor"])
         rows, onward = self.page(request, asked, after, asked["limit"])
         more = {"message": words} if (words := self.message(asked)) else {}
         return self.results(request, rows, onward, {"count": self.count(asked), **more})
 
-    def every_page(self, request: Request, asked: Asked) -> Iterator[pl.DataFrame]:
-        """Yield every row, a few thousand at a time."""
-        after = None
-        while True:
+    def every_page(
+        self, request: Request, asked: Asked, first: tuple[pl.DataFrame, Any]
+    ) -> Iterator[pl.DataFrame]:
+        """Yield every row, a few thousand at a time, beginning with the first page."""
+        rows, after = first
+        yield rows
+        while after is not None:
             rows, after = self.page(request, asked, after, PIECE_ROWS)
             yield rows
-            if after is None:
-                return
 
     def results(
         self, request: Request, rows: pl.DataFrame, onward: Any, head: dict[str, Any]

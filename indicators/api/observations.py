@@ -142,8 +142,13 @@ class SeriesList(Listing):
             rows = rows.filter(period__in=periods_held(asked["period"]))
         if asked["latest"]:
             last = rows.order_by(
-                "indicator", "edition", "breakdown", "-period__end", "-period__start", "-series_id"
-            ).distinct("indicator", "edition", "breakdown")
+                "indicator_id",
+                "edition_id",
+                "breakdown",
+                "-period__end",
+                "-period__start",
+                "-series_id",
+            ).distinct("indicator_id", "edition_id", "breakdown")
             rows = LiveSeries.objects.filter(pk__in=last.values("pk"))
         return rows
 

@@ -24,6 +24,14 @@ SLUG = re.compile(r"^[a-zA-Z0-9_-]{1,120}$")
 POSTCODE = re.compile(r"^[A-Z]{1,2}[0-9][A-Z0-9]?[0-9][A-Z]{2}$")
 CURSOR = re.compile(r"^[A-Za-z0-9_-]{4,400}$")
 LONGEST_QUESTION = 120
+# No control character, and something beside spaces.
+SOMETHING = re.compile(r"^[^\x00-\x1f]*[^\x00-\x20][^\x00-\x1f]*\Z")
+WORDS = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": LONGEST_QUESTION,
+    "pattern": r"^[^\x00-\x1f]*[^\x00-\x20][^\x00-\x1f]*$",
+}
 DAY = "((0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])|(0[13-9]|1[0-2])-(29|30)|(0[13578]|1[02])-31)"
 MONTH_START = "(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"
 PERIOD_FORM = f"^((19|20)[0-9]{{2}}-{DAY}|(19|20)[0-9]{{2}}-{MONTH_START}/P[1-9][0-9]?[YM])$"
@@ -151,8 +159,8 @@ def matching(form: re.Pattern[str], what: str, fold: Callable[[str], str] = str)
 
 def text(value: str) -> str:
     """Read words: something, and not too long."""
-    if not value.strip():
-        raise ValueError("It is empty.")
+    if not SOMETHING.match(value):
+        raise ValueError("It is empty, or holds characters that cannot be seen.")
     if len(value) > LONGEST_QUESTION:
         raise ValueError(f"It is longer than {LONGEST_QUESTION} characters.")
     return value

@@ -170,7 +170,7 @@ class AreaList(Listing):
         Param(
             "q",
             f"Names, codes or postcodes in words, the best answers first, {MOST_FOUND} at most.",
-            {"type": "string", "minLength": 1, "maxLength": 120, "pattern": r"^[\w' .-]*\w+$"},
+            parameters.WORDS,
             text,
             example="newton",
         ),

@@ -120,6 +120,22 @@ def test_the_latest_period_of_each_alone(mixed, ask):
     }
 
 
+def test_series_of_the_latest_period_alone(mixed, ask):
+    rows = ask("series", latest="true")["results"]
+    found = {(r["indicator"], r["edition"]): r["period"] for r in rows}
+    assert len(found) == len(rows)
+    assert found["share", "lsoa"] == "2022-04-01/P1Y"
+    assert found["other", "authority"] == "2021-03-21"
+    assert set(found.values()) == {"2022-04-01/P1Y", "2021-03-21"}
+
+
+def test_a_file_of_what_nothing_has_is_a_problem_and_not_half_a_file(mixed, client):
+    for path in ("series.csv?edition=nope", "indicators.parquet?theme=nope", "areas.csv?code=NOPE"):
+        reply = client.get(f"/api/v1/{path}")
+        assert reply.status_code == 404
+        assert reply["Content-Type"] == "application/problem+json"
+
+
 def test_what_is_missing_says_why_and_is_never_nought(mixed, ask):
     rows = ask("observations", area=NEIGHBOURHOODS[0], period="2021-03-21")["results"]
     (row,) = rows
