@@ -106,8 +106,9 @@ class GeographyFileAdmin(admin.ModelAdmin):
                 ],
             )
             return TemplateResponse(request, "admin/areas/geographyfile/kinds.html", context)
-        form: FileForm = FORMS[kind](request.POST or None, request.FILES or None)
-        if request.method == "POST" and form.is_valid():
+        sent = request.method == "POST"
+        form: FileForm = FORMS[kind](request.POST if sent else None, request.FILES or None)
+        if sent and form.is_valid():
             options = dict(form.cleaned_data)
             with transaction.atomic():
                 upload = uploads.receive(
@@ -128,7 +129,7 @@ class GeographyFileAdmin(admin.ModelAdmin):
             request,
             "admin/areas/geographyfile/upload.html",
             context,
-            status=400 if request.method == "POST" else 200,
+            status=400 if sent else 200,
         )
 
     def report_page(self, request: HttpRequest, pk: int) -> HttpResponse:

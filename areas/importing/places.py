@@ -15,7 +15,7 @@ from django.utils.text import slugify
 from numpy.typing import NDArray
 
 from areas.importing import load, outlines
-from areas.importing.codes import CODE_FORM, PSEUDO, type_of
+from areas.importing.codes import CODE_FORM, PSEUDO, prefixed, type_of
 from areas.importing.columns import Heading, headings, partner
 from areas.importing.copy import copy_frame, fetch_frame
 from areas.importing.files import MOST_BYTES, Source, opened
@@ -41,6 +41,7 @@ class AreaOptions:
     note: str = ""
     approximate: bool = False
     code_column: str = ""
+    code_prefix: str = ""
     name_column: str = ""
     welsh_column: str = ""
     known_as_column: str = ""
@@ -106,8 +107,8 @@ def find_type(options: AreaOptions, report: Report) -> AreaType:
             f"An edition's short name holds small letters, figures and hyphens, as in "
             f"{slugify(options.edition) or 'ward-2025'}, not {options.edition!r}."
         )
-    if len(options.edition) > 50:
-        raise Refused("An edition's short name has at most 50 characters.")
+    if len(options.edition) > 50 or len(options.name) > 120:
+        raise Refused("An edition's short name has at most 50 characters, its name 120.")
     kind = AreaType.objects.filter(pk=options.area_type).first()
     if kind:
         return kind
@@ -216,7 +217,7 @@ def chosen_columns(
         return text(column).str.replace_all("_", " ")
 
     return columns.select(
-        text(code).str.to_uppercase().alias("code"),
+        prefixed(text(code), options.code_prefix).str.to_uppercase().alias("code"),
         written(name).alias("name"),
         written(welsh).alias("name_cy"),
         written(called).alias("known_as"),
@@ -373,6 +374,8 @@ def place(found: Read, options: AreaOptions, kind: AreaType, report: Report, tel
         tell_same(edition, report)
     elif not same_members(edition, places["code"], options, report):
         return
+    else:
+        describe(edition, options, report)
     if found.shapes is not None:
         tell("Writing outlines")
         write_outlines(edition, places["code"], found.shapes, options, report)
@@ -530,6 +533,20 @@ def same_members(edition: Edition, codes: pl.Series, options: AreaOptions, repor
     )
     report.changed = True
     return True
+
+
+def describe(edition: Edition, options: AreaOptions, report: Report) -> None:
+    """Bring what is said of a held edition up to what was given this time."""
+    said = {"name": options.name, "source": options.source, "boundary_note": options.note}
+    new: dict[str, str | bool] = {
+        field: text for field, text in said.items() if text and getattr(edition, field) != text
+    }
+    if options.approximate and not edition.approximate:
+        new["approximate"] = True
+    if new:
+        Edition.objects.filter(pk=edition.pk).update(**new)
+        report.fact("Said of the edition anew", ", ".join(f.replace("_", " ") for f in new))
+        report.changed = True
 
 
 def tell_same(edition: Edition, report: Report) -> None:

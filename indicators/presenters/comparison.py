@@ -196,7 +196,7 @@ def group_row(sheet: Sheet, group: Group) -> dict[str, Any]:
         parts.append(group_cell(figure) + ('<td class="rk"></td>' if sheet.ranked else ""))
     return {
         "name": group.name,
-        "what": f"group of {len(group.area_ids):,}",
+        "what": f"group of {len(group.area_ids):,}, taken together where they can be",
         "url": group.url,
         "cells": safe("".join(parts)),
     }
@@ -206,8 +206,9 @@ def group_cell(figure: dict[str, Any]) -> str:
     """Return the cell of a group's figure: a middle says that it is one."""
     if not figure["text"]:
         return f'<td class="no">{escape(figure["words"])}</td>'
-    words = f"<small>{escape(figure['words'])}</small>"
-    return f"<td>{escape(figure['text'])} {words}</td>"
+    if figure["kind"] == "combined" and not figure["part"]:
+        return f"<td>{escape(figure['text'])}</td>"
+    return f"<td>{escape(figure['text'])} <small>{escape(figure['words'])}</small></td>"
 
 
 def safe(markup: str) -> SafeString:
@@ -475,7 +476,8 @@ def span(column: Column, areas: Sequence[Area], n: int) -> str:
     for row in (low, high):
         same = int((values[there] == values[row]).sum())
         where = place(areas[row]) if same == 1 else f"{same:,} of them"
-        ends.append(f"{worded(values[row], column.indicator)} in {where}")
+        show = with_prefix(float(values[row]), column.indicator)
+        ends.append(f"{show if row == low else worded(values[row], column.indicator)} in {where}")
     return f"From {ends[0]} to {ends[1]}."
 
 

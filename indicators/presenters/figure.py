@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import numpy as np
 
 from areas.models import Area
-from indicators.insight.groups import COMBINED, MIDDLE, Group, GroupReading
+from indicators.insight.groups import COMBINED, MIDDLE, NEIGHBOURS, Group, GroupReading
 from indicators.insight.live import Reading
 from indicators.insight.profile import MOST_TICKS, Figure, Rank
 from indicators.models import Indicator, Release, Series
@@ -270,8 +270,11 @@ def comparison(figure: Figure, group: Group | None = None) -> str:
     if with_whom and with_whom.reading and with_whom.reading.value is not None:
         said.append(gap(reading.value, with_whom.reading.value, place(with_whom.area), indicator))
     if group and figure.group and figure.group.value is not None:
+        name = group.name
+        if group.token == NEIGHBOURS:
+            name = f"the {name[0].lower()}{name[1:]}"
         middle = "the middle of " if figure.group.kind == MIDDLE else ""
-        said.append(gap(reading.value, figure.group.value, f"{middle}{group.name}", indicator))
+        said.append(gap(reading.value, figure.group.value, f"{middle}{name}", indicator))
     if not said:
         return ""
     return "; ".join([said[0], *(s[0].lower() + s[1:] for s in said[1:])])

@@ -107,14 +107,14 @@ def rows(inside: Inside) -> list[dict[str, Any]]:
 
 
 def range_sentence(inside: Inside) -> str:
-    """Return “Mean income runs from £21,300 in Ashby to £34,000 in Birch”, or nothing."""
+    """Return “Mean income ran from £21,300 in Ashby to £34,000 in Birch”, or nothing."""
     indicator = inside.series.indicator
     known = [(v, a) for v, a in zip(inside.values.tolist(), inside.areas, strict=True) if v == v]
     if not known:
         return ""
     low, high = min(known, key=lambda k: k[0]), max(known, key=lambda k: k[0])
     return (
-        f"{indicator.name} runs from {with_prefix(low[0], indicator)} in {low[1].name} to "
+        f"{indicator.name} ran from {with_prefix(low[0], indicator)} in {low[1].name} to "
         f"{with_prefix(high[0], indicator)} in {high[1].name}"
     )
 

@@ -9,7 +9,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 from areas.models import Area, Edition
-from areas.search import Answer, Found
 from indicators.insight.groups import NEIGHBOURS
 from indicators.insight.inside import Inside, Level
 from indicators.insight.profile import Entry, Figure, Profile
@@ -59,7 +58,7 @@ def breadcrumb(part_of: Iterable[Area]) -> list[dict[str, str]]:
     return [{"name": a.name, "url": url(a)} for a in part_of if a.area_type_id in steps]
 
 
-def answer(figures: Iterable[Figure]) -> list[dict[str, str]]:
+def answer(figures: Iterable[Figure], token: str = "") -> list[dict[str, str]]:
     """Return what stands out, in sentences with the address of each figure's line."""
     sentences = []
     for figure in figures:
@@ -70,7 +69,7 @@ def answer(figures: Iterable[Figure]) -> list[dict[str, str]]:
         sentences.append(
             {
                 "label": figure.indicator.name,
-                "url": figure_address(figure.indicator.slug),
+                "url": figure_address(figure.indicator.slug, token),
                 "text": (
                     f", {figure.series.period.label}: {value}, "
                     f"{words['text'][0].lower()}{words['text'][1:]} {words['group']}."
@@ -293,34 +292,6 @@ def ended(area: Area, successors: list[Area]) -> dict[str, Any]:
         "date": long_date(day),
         "reason": reason,
         "successors": [{"name": s.name, "code": s.code, "url": url(s)} for s in successors],
-    }
-
-
-def search_result(found: Found) -> dict[str, str]:
-    """Return one place that was found."""
-    note = found.note or known_as(found.area)
-    return {
-        "code": found.area.code,
-        "name": found.area.name,
-        "name_cy": found.area.name_cy,
-        "type": type_name(found.area),
-        "parent": found.parent,
-        "url": url(found.area),
-        "note": note,
-    }
-
-
-def search_page(question: str, answer: Answer) -> dict[str, Any]:
-    """Return the page of places that were found."""
-    return {
-        "q": question,
-        "results": [search_result(found) for found in answer.found],
-        "message": answer.message
-        or (
-            f"Only the first {len(answer.found)} are shown. Write more of the name to find others."
-            if answer.more
-            else ""
-        ),
     }
 
 

@@ -181,7 +181,7 @@ def set_key(sheet: Sheet, line: dict[str, Any], drawn: dict[str, Any], name: str
     own = "inherited" if line["inherited"] else "area"
     entries = [(own, name, f"{value['prefix']}{value['text']}{percent}")]
     entries += [
-        (b["key"], b["name"], f"{value['prefix']}{b['text']}{percent}"
+        (b["key"], b["name"], (f"{value['prefix']}{b['text']}{percent}" if b["text"] else "")
          + (f" ({b['note']})" if b["note"] else ""))
         for b in line["benchmarks"]
     ]  # fmt: skip

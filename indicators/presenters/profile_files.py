@@ -119,11 +119,24 @@ def one_figure(figure: Figure, area: Area, sources: Sources, reader: Reader) -> 
     """Return everything that is shown of one figure, a row each.
 
     The place itself (or the wider one whose figure stands for it) at every period of the trend,
-    the benchmarks, and a summary of its peers. No rows where nothing is held; without its numbers
-    when its licence does not let us pass it on.
+    the benchmarks, and a summary of its peers. Where nothing is held, one row says so. Without its
+    numbers when its licence does not let us pass it on.
     """
     indicator, series, holder = figure.indicator, figure.series, figure.holder
     rows: list[dict[str, Any]] = []
+    if series is None:
+        rows.append(
+            {
+                "code": area.code,
+                "name": area.name,
+                "role": "this place",
+                "statistic": "value",
+                "indicator": indicator.slug,
+                "indicator_name": indicator.name,
+                "unit": unit_of(indicator),
+                "note": not_published(figure, area, None),
+            }
+        )
     if series is not None and holder is not None and may_be_passed_on(series.release):
         common = {"indicator": indicator.slug, "indicator_name": indicator.name}
         latest = of_period(series.period.start, series.period.end, series.period.label)

@@ -15,6 +15,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.views.decorators.http import require_http_methods, require_safe
+from redis.exceptions import RedisError
 
 from areas.models import Area
 from indicators.feedback import leave_feedback
@@ -142,10 +143,13 @@ def may_write(request: HttpRequest) -> bool:
     if settings.SECURE_PROXY_SSL_HEADER:
         address = request.headers.get("X-Forwarded-For", address).rpartition(",")[2].strip()
     key = f"feedback:{salted_hmac('levelup.feedback', address).hexdigest()}"
-    cache.add(key, 0, HOUR)
     try:
+        cache.add(key, 0, HOUR)
         return cache.incr(key) <= MOST_IN_AN_HOUR
     except ValueError:  # It ran out between the two.
+        return True
+    except RedisError as error:  # Without the cache nobody is counted, and nobody turned away.
+        log.warning("feedback_limit", error=str(error))
         return True
 
 

@@ -40,6 +40,8 @@ from indicators.presenters.pages import attributions
 from indicators.views.downloads import file_response, refused
 
 LONGEST = 80
+# Beyond this a workbook or outlines take more than a moment to write, and the page says so.
+MANY_AREAS = 10_000
 HIGHEST_FIRST = "-value"
 
 
@@ -227,11 +229,12 @@ def indicator_page(request: HttpRequest, slug: str) -> HttpResponse:
 def shown(result: Across, within: Area | None) -> dict[str, Any]:
     """Return what the page says but for its table."""
     indicator, chosen, series = result.indicator, result.chosen, result.series
+    edition = series.edition  # Read with the series: its tiles may be newer than what is kept.
     around = bounds((within or indicator.scope).pk, result.roster.version)
     config = None
-    if around and chosen.edition.tile_hash:
+    if around and edition.tile_hash:
         config = map_presenter.config(
-            edition=chosen.edition,
+            edition=edition,
             values_url=presenter.values_url(indicator.slug, chosen),
             bounds=around,
         ) | {"whole": True, "outside": f"Not comparable outside {indicator.scope.name}"}
@@ -248,9 +251,9 @@ def shown(result: Across, within: Area | None) -> dict[str, Any]:
         "method": presenter.method(result),
         "levels": presenter.levels(result),
         "periods": presenter.periods(result),
-        "level_name": presenter.level_names([chosen.edition])[chosen.edition.pk],
-        "edition": chosen.edition.name,
-        "boundary_note": chosen.edition.boundary_note if chosen.edition.approximate else "",
+        "level_name": presenter.level_names([edition])[edition.pk],
+        "edition": edition.name,
+        "boundary_note": edition.boundary_note if edition.approximate else "",
         "map": config,
         "legend": map_presenter.legend(result.as_inside()),
         "map_line": {
@@ -262,11 +265,12 @@ def shown(result: Across, within: Area | None) -> dict[str, Any]:
         "summary": presenter.summary(result),
         "history": presenter.history(result),
         "files": files,
+        "slow_files": result.inside.sum() > MANY_AREAS,
         "withheld": ""
         if files
         else f"{indicator.name} may be shown here but not passed on as a file: the licence of "
         f"{series.release.dataset.publisher} does not allow it.",
-        "sources": attributions([series.release], [chosen.edition]),
+        "sources": attributions([series.release], [edition]),
     }
 
 

@@ -24,7 +24,6 @@ from django.views.decorators.http import require_safe
 
 from areas.hierarchy import outline, successors
 from areas.models import Area, Edition, Member
-from areas.search import LONGEST, search
 from indicators.insight import stands_out
 from indicators.insight.groups import Group, benchmark_group
 from indicators.insight.inside import Inside, Level, inside, levels
@@ -161,7 +160,7 @@ def area_profile(request: HttpRequest, code: str) -> HttpResponse:
 
     asked = Asked.of(request.GET)
     group = benchmark_group(asked.group, area) if asked.group else None
-    if asked.group and group is None:
+    if request.GET.get("with") and group is None:
         return unknown_group(request, area)
     reader = reader_of(request, group)
     where, entries = standpoint(area), contents()
@@ -184,7 +183,7 @@ def area_profile(request: HttpRequest, code: str) -> HttpResponse:
         "breadcrumb": pages.breadcrumb(result.part_of),
         "comparators": pages.comparators(result, asked),
         "group_choices": pages.group_choices(result, asked),
-        "answer": pages.answer(striking),
+        "answer": pages.answer(striking, reader.token),
         "inside": None,
         "downloads": pages.profile_downloads(area, reader.token),
         "everything_url": asked.address(theme=EVERYTHING) if shown_ids is not None else "",
@@ -416,27 +415,6 @@ def map_values(request: HttpRequest, edition: str, indicator: str) -> HttpRespon
     response["ETag"] = etag
     response["Cache-Control"] = "no-cache"
     return response
-
-
-@require_safe
-def search_page(request: HttpRequest) -> HttpResponse:
-    """Show the places that a question finds."""
-    question = request.GET.get("q", "")[:LONGEST]
-    context = pages.search_page(question, search(question))
-    context["page_title"] = f"Places for “{question}”" if question else "Find a place"
-    return render(request, "search.html", context)
-
-
-@require_safe
-def suggest(request: HttpRequest) -> JsonResponse:
-    """Answer the first few places for the search box as the reader types."""
-    answer = search(request.GET.get("q", ""), limit=8)
-    return JsonResponse(
-        {
-            "results": [pages.search_result(found) for found in answer.found],
-            "message": answer.message,
-        }
-    )
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

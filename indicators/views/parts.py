@@ -12,7 +12,6 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from areas import hierarchy
 from areas.hierarchy import ancestors, successors
 from areas.models import Area
 from indicators.exports.files import FORMATS
@@ -428,7 +427,6 @@ def page(request: HttpRequest, found: Found) -> dict[str, Any]:
             "level": query.level,
             "sort": "" if by_name else ("-" if query.descending else "") + query.sort,
             "group": query.group if sheet.group is not None else "",
-            "neighbours": hasattr(hierarchy, "neighbours"),
         },
         "group": group_presenter.group_head(sheet.group) if sheet.group else None,
         "without_group": query.address(base, group=""),

@@ -18,6 +18,9 @@ from tests.conftest import NOON
 from tests.tiny_uk import COUNCILS, NEIGHBOURHOODS, WARDS
 
 pytestmark = pytest.mark.django_db
+patiently = settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 def codes(pasted) -> list[str]:

@@ -82,9 +82,17 @@ def test_markup_is_only_text_wherever_it_is_shown(live, client, admin_client):
 
 
 @pytest.mark.parametrize(
-    "about", ["", "//evil.example/", "https://evil.example/", "javascript:alert(1)", "/" + "x" * 999,
-              "/areas/<b>/", "/a\r\nSet-Cookie: x"],
-)  # fmt: skip
+    "about",
+    [
+        "",
+        "//evil.example/",
+        "https://evil.example/",
+        "javascript:alert(1)",
+        "/" + "x" * 999,
+        "/areas/<b>/",
+        "/a\r\nSet-Cookie: x",
+    ],
+)
 def test_a_page_that_is_not_ours_is_never_linked_to(live, client, about):
     assert client.get("/feedback/", {"about": about}).status_code == 200
     response = send(client, about=about)

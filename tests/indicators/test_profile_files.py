@@ -1,4 +1,4 @@
-"""What leaves a profile as a file or a sentence is what the page says, and says where it is from."""
+"""What leaves a profile as a file or a sentence says what the page says, and whence it is."""
 
 from __future__ import annotations
 
@@ -161,8 +161,9 @@ def test_the_png_is_the_svg_at_twice_its_size(live, client):
 
 def test_letters_are_drawn_in_the_typeface_of_the_pages_welsh_ones_too():
     def drawn(text: str) -> bytes:
-        svg = '<svg xmlns="http://www.w3.org/2000/svg" width="99" height="40"><text y="30" {}>{}</text></svg>'
-        return picture.png(svg.format("font-family=\"'Atkinson Hyperlegible Next'\"", text))
+        svg = '<svg xmlns="http://www.w3.org/2000/svg" width="99" height="40">{}</svg>'
+        words = f"<text y='30' font-family='Atkinson Hyperlegible Next'>{text}</text>"
+        return picture.png(svg.format(words))
 
     assert len({drawn(text) for text in ("", "w", "ŵ", "y", "ŷ")}) == 5
 

@@ -17,9 +17,14 @@ import shapely
 
 CODES = ("E05000951", "E05000952", "E05000953")
 NAMES = ("Elm", "Fir", "Gorse")
-SHAPES = tuple(
-    shapely.box(400_000 + 1000 * i, 300_000, 401_000 + 1000 * i, 301_000) for i in range(3)
-)
+
+
+def square(i: int) -> shapely.Polygon:
+    """Return the square kilometre at place `i` of a row."""
+    return shapely.box(400_000 + 1000 * i, 300_000, 401_000 + 1000 * i, 301_000)
+
+
+SHAPES = tuple(square(i) for i in range(3))
 
 
 def geojson(

@@ -107,18 +107,17 @@ def test_another_set_of_areas_for_a_held_edition_is_refused_and_replaced_only_if
     assert Member.objects.filter(edition__slug="ward-new").count() == 2
 
 
-def test_an_edition_with_figures_keeps_its_areas(make_indicator, put_live, tmp_path):
+def test_an_edition_with_figures_keeps_its_areas(make_indicator, put_live, wards, tmp_path):
     from tests.conftest import shares
 
+    load(wards)
     make_indicator()
-    put_live(shares([50.0] * 8, codes=tiny_uk.WARDS, edition="ward"))
-    OverlapSet.objects.filter(from_edition__slug="ward").delete()
-    OverlapSet.objects.filter(to_edition__slug="ward").delete()
+    put_live(shares([50.0] * 3, codes=CODES, edition="ward-new"))
     file = tmp_path / "w.geojson"
-    file.write_text(geojson())
-    report = load(file, edition="ward", date=tiny_uk.START, replace=True)
+    file.write_text(geojson(SHAPES[:2], CODES[:2], NAMES[:2]))
+    report = load(file, replace=True)
     assert "load the new set as a new edition" in " ".join(report.problems)
-    assert Member.objects.filter(edition__slug="ward").count() == 8
+    assert Member.objects.filter(edition__slug="ward-new").count() == 3
 
 
 def test_moved_outlines_are_refused_and_replaced_only_if_asked(wards, tmp_path):
@@ -507,3 +506,34 @@ def test_columns_of_json_are_read_and_sparse_ones_too(tmp_path):
     )
     table = read_table(Source("list.json", path, "geojson"))
     assert table.rows() == [("E1", "A", None), ("E2", None, "2024")]
+
+
+@pytest.mark.parametrize(
+    ("column", "what"),
+    [
+        ("WD24CD", ("WD", "ward", "24", "code")),
+        ("LAD24NMW", ("LAD", "authority", "24", "welsh")),
+        ("lad25cd", ("LAD", "authority", "25", "code")),
+        ("ltla20_code", ("LTLA", "authority", "20", "code")),
+        ("msoa11_name_cy", ("MSOA", "msoa", "11", "welsh")),
+        ("DZ2011_Code", ("DZ", "lsoa", "11", "code")),
+        ("LADCD_ACTIVE", ("LAD_ACTIVE", "authority", "", "code")),
+        ("lad_code_2019", ("LAD", "authority", "19", "code")),
+        ("areacd", ("AREA", None, "", "code")),
+        ("code", ("", None, "", "code")),
+        ("MSOAHCLNM", ("", None, "", "known_as")),
+    ],
+)
+def test_headings_are_read_as_publishers_write_them(column, what):
+    from areas.importing.columns import read_heading
+
+    heading = read_heading(column)
+    assert heading is not None
+    assert heading[1:] == what
+
+
+@pytest.mark.parametrize("column", ["FID", "LONG", "BNG_E", "population", "MSOAHCLNMW", ""])
+def test_other_headings_mean_nothing(column):
+    from areas.importing.columns import read_heading
+
+    assert read_heading(column) is None
