@@ -28,35 +28,28 @@ MANY_AT_ONCE = frozenset({"country-group"})
 # is part of. `newest` is the date of the newest edition that the wider area is in, whichever
 # edition the link itself leads to: most codes are in several.
 UP = """
-WITH RECURSIVE wanted AS MATERIALIZED (
-    SELECT array_agg(s.id) AS sets FROM areas_overlapset s
-    JOIN areas_edition f ON f.id = s.from_edition_id
-    JOIN areas_areatype ft ON ft.slug = f.area_type_id
-    JOIN areas_edition t ON t.id = s.to_edition_id
-    JOIN areas_areatype tt ON tt.slug = t.area_type_id AND tt.rank < ft.rank
-    WHERE s.kind <> 'apportioned'
-), up(area_id) AS (
-    SELECT %s::int
+WITH RECURSIVE up(from_id, area_id, set_id, rank) AS (
+    SELECT 0, %s::int, 0, %s::int
   UNION
-    SELECT o.to_area_id FROM up CROSS JOIN LATERAL (
-        SELECT o.to_area_id FROM areas_areaoverlap o WHERE o.from_area_id = up.area_id
-          AND o.overlap_set_id = ANY((SELECT sets FROM wanted)::int[]) OFFSET 0
+    SELECT o.from_area_id, o.to_area_id, o.overlap_set_id, o.rank FROM up CROSS JOIN LATERAL (
+        SELECT o.from_area_id, o.to_area_id, o.overlap_set_id, t.rank::int
+        FROM areas_areaoverlap o
+        JOIN areas_overlapset s ON s.id = o.overlap_set_id AND s.kind <> 'apportioned'
+        JOIN areas_area a ON a.id = o.to_area_id
+        JOIN areas_areatype t ON t.slug = a.area_type_id
+        WHERE o.from_area_id = up.area_id AND t.rank < up.rank OFFSET 0
     ) o
 )
-SELECT o.from_area_id, s.kind, s.weight_source, newest.date,
+SELECT up.from_id, s.kind, s.weight_source, (
+        SELECT max(e.date) FROM areas_member m JOIN areas_edition e ON e.id = m.edition_id
+        WHERE m.area_id = a.id
+    ) AS newest,
     a.id, a.code, a.name, a.name_cy, a.known_as, a.area_type_id, a.valid_from, a.valid_to,
     t.slug, t.name, t.name_plural, t.abbreviation, t.rank
-FROM up CROSS JOIN LATERAL (
-    SELECT o.* FROM areas_areaoverlap o WHERE o.from_area_id = up.area_id
-      AND o.overlap_set_id = ANY((SELECT sets FROM wanted)::int[]) OFFSET 0
-) o
-JOIN areas_overlapset s ON s.id = o.overlap_set_id
-JOIN areas_area a ON a.id = o.to_area_id
+FROM up
+JOIN areas_overlapset s ON s.id = up.set_id
+JOIN areas_area a ON a.id = up.area_id
 JOIN areas_areatype t ON t.slug = a.area_type_id
-CROSS JOIN LATERAL (
-    SELECT max(e.date) AS date FROM areas_member m JOIN areas_edition e ON e.id = m.edition_id
-    WHERE m.area_id = a.id
-) newest
 ORDER BY t.rank DESC, a.code, s.slug
 """
 AREA_FIELDS = (
@@ -86,7 +79,7 @@ WITH RECURSIVE wanted AS MATERIALIZED (
         down.exact AND o.overlap_set_id = ANY((SELECT exact_sets FROM wanted)::int[])
     FROM down CROSS JOIN LATERAL (
         SELECT o.from_area_id, o.overlap_set_id FROM areas_areaoverlap o
-        WHERE o.to_area_id = down.area_id
+        WHERE o.to_area_id = down.area_id AND o.from_area_id <> down.area_id
           AND o.overlap_set_id = ANY((SELECT sets FROM wanted)::int[]) OFFSET 0
     ) o
 ), nearest AS (
@@ -203,7 +196,7 @@ def parents(area: Area) -> list[Parent]:
     chosen parent leads to is taken from the rivals' links, if that area still lasts.
     """
     with connection.cursor() as cursor:
-        cursor.execute(UP, (area.pk,))
+        cursor.execute(UP, (area.pk, area.area_type.rank))
         rows = cursor.fetchall()
     types: dict[str, AreaType] = {}
     areas: dict[int, Area] = {}

@@ -381,7 +381,6 @@ class GeographyFile(models.Model):
     sha256 = models.CharField(max_length=64)
     size = models.BigIntegerField()
     status = models.CharField(max_length=10, choices=Status, default=Status.WAITING)
-    progress = models.CharField(max_length=200, blank=True, db_default="")
     report = models.JSONField(default=dict)
     uploaded_at = models.DateTimeField()
     uploaded_by = models.ForeignKey(

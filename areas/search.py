@@ -1,46 +1,159 @@
-"""Finding areas: by name, by code, by postcode; exact and by their beginning."""
+"""Finding areas: by name, code, postcode or place on the map; whole, in part, or misspelt."""
 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from django.db import connection
 
-from areas.models import Area, Postcode
-
-POSTCODE = re.compile(r"^[A-Z]{1,2}[0-9][A-Z0-9]?[0-9][A-Z]{2}$")
-# Enough of a postcode to mean one: an outward code, or that and a first digit.
-POSTCODE_START = re.compile(r"^[A-Z]{1,2}[0-9][A-Z0-9]?([0-9][A-Z]?)?$")
-CODE_START = re.compile(r"^([A-Z][0-9]{2,8}|95[A-Z]{2}[0-9]{0,2}([A-Z][0-9]?)?)$")
-LONGEST = 120
-
-# Whole name first, then names that begin so, then names with a word that begins so; wide areas
-# before the small ones inside them.
-BY_NAME = """
-WITH matches AS (
-    SELECT id, 1 AS how FROM areas_area WHERE folded LIKE %(begins)s
-  UNION ALL
-    SELECT id, 1 FROM areas_area WHERE folded_cy <> '' AND folded_cy LIKE %(begins)s
-  UNION ALL
-    SELECT id, 2 FROM areas_area WHERE %(long)s AND folded LIKE %(word)s
+from areas.hierarchy import ancestors
+from areas.history import former_names
+from areas.models import Area, AreaType, Postcode
+from areas.reading import (
+    CODE_START,
+    LONGEST,
+    OUTWARD,
+    POSTCODE,
+    POSTCODE_START,
+    WHOLE_CODE,
+    Point,
+    clean,
+    read_point,
+    repaired_postcode,
+    tight,
+    wrong_postcode,
 )
-SELECT a.id
-FROM (SELECT id, min(how) AS how FROM matches GROUP BY id) m
-JOIN areas_area a ON a.id = m.id JOIN areas_areatype t ON t.slug = a.area_type_id
-ORDER BY (%(folded)s IN (a.folded, a.folded_cy)) DESC, (a.valid_to IS NOT NULL), how, t.rank,
+
+__all__ = ["LONGEST", "MOST", "Answer", "Count", "Found", "search"]
+
+MOST = 1000  # As many as can be leafed through; beyond that more must be written.
+MOST_WORDS = 8
+LIKE_ENOUGH = 0.3  # Of letters in threes: “Glagsow” shares no more than 3 of 8 with Glasgow.
+CANDIDATES = 60  # Names with enough letters in common, of which those with few slips are kept.
+LETTERS_A_SLIP = 3.5  # One slip is believed in four letters, two in seven, three in eleven.
+
+PLAIN = str.maketrans("-", " ", "'.,")
+
+# A name of its own does not end in a number, as “Middlesbrough 001A” does. In these words, since
+# indexes stand on it (migration 0011).
+NAMED = "a.folded !~ '[0-9][a-z]?$'"
+NUMBERED = "a.folded ~ '[0-9][a-z]?$'"
+MATCHES = """(
+    a.folded LIKE %(begins)s OR (%(long)s AND a.folded LIKE %(word)s)
+    OR (a.folded_cy <> '' AND a.folded_cy LIKE %(begins)s)
+    OR (%(long)s AND a.folded_cy <> '' AND a.folded_cy LIKE %(word)s)
+    OR a.id = ANY(%(former)s)
+)"""
+OF_KIND = "(%(kind)s = '' OR a.area_type_id = %(kind)s)"
+# Whole names first, then those that last, then the ended; of these authorities with the very word
+# (“Hull” in Kingston upon Hull), names that begin so, names with a word that begins so; wide areas
+# before the small ones inside them. An ended ward does not come before a place that lasts only
+# because it has the very name; an ended authority does.
+BY_NAME = f"""
+SELECT a.id, CASE WHEN exact AND a.valid_to IS NULL THEN 0 WHEN exact AND wide THEN 1
+    WHEN a.valid_to IS NULL THEN 2 ELSE 3 END AS turn
+FROM areas_area a JOIN areas_areatype t ON t.slug = a.area_type_id
+CROSS JOIN LATERAL (
+    SELECT %(folded)s IN (a.folded, a.folded_cy) OR a.id = ANY(%(former)s) AS exact,
+        t.rank <= (SELECT rank FROM areas_areatype WHERE slug = 'authority') AS wide,
+        a.folded LIKE %(begins)s OR a.folded_cy LIKE %(begins)s AS begins,
+        ' ' || a.folded || ' ' LIKE %(whole_word)s AS whole_word
+) AS how
+WHERE {NAMED} AND {MATCHES} AND {OF_KIND}
+ORDER BY turn, CASE WHEN wide AND whole_word THEN 0 WHEN begins THEN 1 ELSE 2 END, t.rank,
     a.name, a.code
 LIMIT %(limit)s
+"""  # noqa: S608
+# The numbered in order of name, which an index has ready, those that begin so and those with a
+# later word that does; then the same of the ended.
+BY_NUMBERED_NAME = f"""
+SELECT id, turn FROM (
+    (SELECT a.id, 0 AS turn, a.folded, a.code FROM areas_area a
+     WHERE {NUMBERED} AND a.folded LIKE %(begins)s AND a.valid_to IS NULL AND {OF_KIND}
+     ORDER BY a.folded USING ~<~, a.code LIMIT %(limit)s)
+  UNION ALL
+    (SELECT a.id, 2, a.folded, a.code FROM areas_area a
+     WHERE {NUMBERED} AND a.folded LIKE %(begins)s AND a.valid_to IS NOT NULL AND {OF_KIND}
+     ORDER BY a.folded USING ~<~, a.code LIMIT %(limit)s)
+  UNION ALL
+    (SELECT a.id, CASE WHEN a.valid_to IS NULL THEN 1 ELSE 3 END, a.folded, a.code
+     FROM areas_area a
+     WHERE {NUMBERED} AND %(long)s AND a.folded LIKE %(word)s AND NOT a.folded LIKE %(begins)s
+       AND {OF_KIND}
+     ORDER BY (a.valid_to IS NOT NULL), a.folded USING ~<~, a.code LIMIT %(limit)s)
+) found ORDER BY turn, folded USING ~<~, code LIMIT %(limit)s
+"""  # noqa: S608
+BY_EVERY_WORD = f"""
+SELECT a.id FROM areas_area a JOIN areas_areatype t ON t.slug = a.area_type_id
+WHERE {{every}} AND {OF_KIND}
+ORDER BY (a.valid_to IS NOT NULL), t.rank, a.name, a.code LIMIT %(limit)s
+"""  # noqa: S608
+COUNTS = f"""
+SELECT a.area_type_id, count(*) FROM areas_area a WHERE {MATCHES} GROUP BY a.area_type_id
+"""  # noqa: S608
+# The threshold is set for this one statement, before the index is asked: the only way in is
+# through `setting`.
+LIKE_IT = f"""
+WITH setting AS MATERIALIZED (
+    SELECT set_config('pg_trgm.word_similarity_threshold', %(enough)s, true) AS set
+)
+SELECT near.id, near.folded, near.valid_to IS NOT NULL, t.rank FROM setting CROSS JOIN LATERAL (
+    SELECT a.id, a.area_type_id, a.valid_to, a.folded, a.code,
+        word_similarity(%(folded)s, a.folded) + similarity(%(folded)s, a.folded) AS likeness
+    FROM areas_area a
+    WHERE setting.set <> '' AND a.folded %%> %(folded)s AND {{named}} AND {OF_KIND} OFFSET 0
+) near
+JOIN areas_areatype t ON t.slug = near.area_type_id
+ORDER BY near.likeness DESC, t.rank, near.code LIMIT %(limit)s
+"""  # noqa: S608
+BY_CODE = f"""
+SELECT a.id FROM areas_area a WHERE a.code LIKE %(code)s AND {OF_KIND}
+ORDER BY a.code USING ~<~ LIMIT %(limit)s
+"""  # noqa: S608
+COUNTS_BY_CODE = """
+SELECT a.area_type_id, count(*) FROM areas_area a WHERE a.code LIKE %(code)s
+GROUP BY a.area_type_id
+"""
+# Of authorities and smaller areas by their outlines, wider ones from what those are part of: the
+# outline of a country is a megabyte. OFFSET 0 keeps Postgres from reading those all the same.
+AT_POINT = """
+WITH point AS MATERIALIZED (
+    SELECT ST_Transform(ST_SetSRID(ST_MakePoint(%(x)s, %(y)s), %(srid)s), 27700) AS place
+), boxed AS (
+    SELECT b.id, b.area_id, e.date, e.slug, t.rank, point.place FROM point
+    JOIN areas_boundary b ON b.geometry && point.place
+    JOIN areas_edition e ON e.id = b.edition_id
+    JOIN areas_areatype t ON t.slug = e.area_type_id
+    WHERE t.rank >= (SELECT rank FROM areas_areatype WHERE slug = %(widest)s) OFFSET 0
+)
+SELECT DISTINCT ON (boxed.rank) boxed.area_id FROM boxed
+JOIN areas_boundary b ON b.id = boxed.id AND ST_Covers(b.geometry, boxed.place)
+ORDER BY boxed.rank DESC, boxed.date DESC, boxed.slug, boxed.area_id
 """
 PARENTS = """
 SELECT DISTINCT ON (o.from_area_id) o.from_area_id, p.name
 FROM areas_areaoverlap o
 JOIN areas_overlapset s ON s.id = o.overlap_set_id AND s.kind <> 'apportioned'
+JOIN areas_edition e ON e.id = s.to_edition_id
 JOIN areas_area p ON p.id = o.to_area_id
 JOIN areas_areatype t ON t.slug = p.area_type_id
-WHERE o.from_area_id = ANY(%s)
+WHERE o.from_area_id = ANY(%s) AND o.to_area_id <> o.from_area_id
   AND t.rank <= (SELECT rank FROM areas_areatype WHERE slug = 'authority')
-ORDER BY o.from_area_id, t.rank DESC
+ORDER BY o.from_area_id, t.rank DESC, p.valid_to IS NOT NULL, e.date DESC, s.kind DESC, p.name
+"""
+FOLLOWED_BY = """
+WITH RECURSIVE onward(start, area_id) AS (
+    SELECT id, id FROM unnest(%s::int[]) AS id
+  UNION
+    SELECT onward.start, c.to_area_id FROM onward
+    JOIN areas_areachange c ON c.from_area_id = onward.area_id
+    WHERE c.to_area_id IS NOT NULL AND c.kind <> 'rename'
+)
+SELECT onward.start, array_agg(DISTINCT a.name ORDER BY a.name)
+FROM onward JOIN areas_area a ON a.id = onward.area_id
+WHERE a.valid_to IS NULL AND a.id <> onward.start GROUP BY onward.start
 """
 
 
@@ -52,120 +165,452 @@ class Found(NamedTuple):
     note: str
 
 
-class Answer(NamedTuple):
-    """What was found, and a sentence when the question could not be answered.
+class Count(NamedTuple):
+    """How many areas of a type answer the question."""
 
-    `more` when there are others that the limit left out.
+    kind: str
+    name: str
+    n: int
+
+
+class Answer(NamedTuple):
+    """What was found, and a sentence when the question needs one.
+
+    `more` when there are others that the limit left out; `counts` by type, the widest first, when
+    they were asked for; `guess` when nothing is called so and only names like it were found.
     """
 
     found: list[Found]
     message: str
     more: bool = False
+    counts: tuple[Count, ...] = ()
+    guess: bool = False
 
 
-def search(question: str, limit: int = 20) -> Answer:
-    """Find areas by name, GSS code or GB postcode, whole or from its beginning.
+class _Ids(NamedTuple):
+    """Areas in order before they are described, with what is to be said of them."""
 
-    A whole postcode gives the areas that hold it, the smallest first. Four queries at most.
+    ids: list[int]
+    notes: dict[int, str]
+    message: str = ""
+    counts: dict[str, int] | None = None
+    guess: bool = False
+
+
+def search(
+    question: str, limit: int = 20, *, start: int = 0, kind: str = "", counting: bool = False
+) -> Answer:
+    """Find areas by name, code, postcode or place on the map; `limit` of them from `start` on.
+
+    `kind` keeps to one type of area; `counting` counts what there is of each. A whole postcode or
+    a point gives the areas that hold it, the smallest first. Names that are only like the question
+    are given when there is nothing else. Eight queries at most.
     """
-    text = " ".join(question.split())[:LONGEST]
-    if not text:
-        return Answer([], "")
-    tight = text.replace(" ", "").upper()
-    if POSTCODE.match(tight):
-        return by_postcode(tight)
+    text = clean(question)
+    start = max(0, min(start, MOST - limit))
+    found = _find(text, start + limit + 1, kind, counting) if text else _Ids([], {})
+    counts = _named_counts(found.counts) if counting and found.counts else ()
+    return Answer(
+        describe(found.ids[start : start + limit], found.notes),
+        found.message,
+        more=len(found.ids) > start + limit and start + limit < MOST,
+        counts=counts,
+        guess=found.guess,
+    )
+
+
+def _find(text: str, limit: int, kind: str, counting: bool) -> _Ids:
+    """Return areas for a question that is clean and not empty."""
+    if point := read_point(text):
+        return _only(by_point(point), kind, counting)
+    close = tight(text)
+    if POSTCODE.match(close):
+        return _only(by_postcode(close), kind, counting)
     ids: list[int] = []
     notes: dict[int, str] = {}
-    if CODE_START.match(tight):
-        codes = Area.objects.filter(code__startswith=tight).order_by("code")
-        ids += codes.values_list("pk", flat=True)[: limit + 1]
-    if len(tight) >= 3 and POSTCODE_START.match(tight) and not ids:
-        wards = wards_of_postcodes(tight, limit + 1)
+    counts: dict[str, int] = {}
+    if CODE_START.match(close):
+        ids += by_code(close, limit, kind)
+        if counting and ids:
+            counts = _rows(COUNTS_BY_CODE, {"code": f"{close}%"})
+        if WHOLE_CODE.match(close):
+            missing = "" if ids else f"No area that is held here has or had the code {close}."
+            return _Ids(ids, {}, missing, counts)
+    if POSTCODE_START.match(close) and not ids and kind in {"", "ward"}:
+        wards, begins = wards_of_postcodes(text.upper(), limit)
         ids += wards
         notes = {
-            pk: f"{n:,} {'postcode begins' if n == 1 else 'postcodes begin'} {text.upper()}"
+            pk: f"{n:,} {'postcode begins' if n == 1 else 'postcodes begin'} {begins}"
             for pk, n in wards.items()
         }
-    if len(ids) <= limit:
-        ids += [pk for pk in by_name(text, limit + 1) if pk not in ids]
-    return Answer(describe(ids[:limit], notes), "", more=len(ids) > limit)
+        counts = {"ward": len(wards)} if wards else {}
+    if not ids and (mended := repaired_postcode(close)):
+        held = by_postcode(mended)
+        if held.ids:
+            remark = f"Read as the postcode {mended[:-3]} {mended[-3:]}. {held.message}".strip()
+            return _only(held._replace(message=remark), kind, counting)
+    if len(ids) < limit:
+        names = _pattern(text, kind)
+        known = set(ids)
+        ids += [pk for pk in by_name(names, limit) if pk not in known] if names else []
+        if counting and names:
+            for slug, n in _rows(COUNTS, names).items():
+                counts[slug] = counts.get(slug, 0) + n
+        if not ids and names:
+            return _without_name(text, close, names, limit, kind, counting)
+    return _Ids(ids, notes, "", counts)
 
 
-def by_name(text: str, limit: int) -> list[int]:
-    """Return ids of areas whose name, or a word of it, begins so. One query."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT levelup_fold(%s)", (text,))
-        (folded,) = cursor.fetchone()
-        if not folded.strip():
-            return []
-        pattern = re.sub(r"([%_\\])", r"\\\1", folded)
-        cursor.execute(
-            BY_NAME,
-            {
-                "folded": folded,
-                "begins": f"{pattern}%",
-                "word": f"% {pattern}%",
-                "long": len(folded) >= 3,
-                "limit": limit,
-            },
+def _without_name(
+    text: str, close: str, names: dict[str, Any], limit: int, kind: str, counting: bool
+) -> _Ids:
+    """Return what there is when no name, code or postcode begins as the question does."""
+    if "," in text:
+        first, _, rest = text.partition(",")
+        inside = in_parent(first, rest, limit, kind)
+        if inside:
+            return _Ids(inside, {}, "", _kinds(inside) if counting else None)
+    ids = by_every_word(names, limit)
+    if ids:
+        return _Ids(ids, {}, "", _kinds(ids) if counting else None)
+    if wrong_postcode(close):
+        return _Ids(
+            [],
+            {},
+            f"“{text}” is not in the form of a postcode, which ends in a digit and two letters, as "
+            "in TS1 2PA. Its first half is enough to find the wards there.",
         )
-        return [pk for (pk,) in cursor.fetchall()]
+    ids = like_it(names, limit)
+    if ids:
+        message = f"No place is called “{text}”; showing names like it."
+        return _Ids(ids, {}, message, _kinds(ids) if counting else None, guess=True)
+    return _Ids([], {}, "")
 
 
-def wards_of_postcodes(start: str, limit: int) -> dict[int, int]:
-    """Return the wards with most postcodes that begin with `start`, and how many. One query."""
+def _only(found: _Ids, kind: str, counting: bool) -> _Ids:
+    """Count a short list by type, and keep to one, where either was asked for."""
+    if not found.ids or not (kind or counting):
+        return found
+    kinds = dict(Area.objects.filter(pk__in=found.ids).values_list("pk", "area_type_id"))
+    counts: dict[str, int] = {}
+    for slug in kinds.values():
+        counts[slug] = counts.get(slug, 0) + 1
+    ids = [pk for pk in found.ids if not kind or kinds[pk] == kind]
+    return found._replace(ids=ids, counts=counts)
+
+
+def _kinds(ids: list[int]) -> dict[str, int]:
+    """Return how many of `ids` there are of each type. One query."""
+    counts: dict[str, int] = {}
+    for slug in Area.objects.filter(pk__in=ids).values_list("area_type_id", flat=True):
+        counts[slug] = counts.get(slug, 0) + 1
+    return counts
+
+
+def _named_counts(counts: dict[str, int]) -> tuple[Count, ...]:
+    """Return counts with the names of their types, the widest first. One query."""
+    kinds = AreaType.objects.filter(slug__in=counts).order_by("rank")
+    return tuple(
+        Count(k.slug, k.name if counts[k.slug] == 1 else k.name_plural, counts[k.slug])
+        for k in kinds
+    )
+
+
+def _rows(query: str, params: dict[str, Any]) -> dict[Any, Any]:
+    """Run a query of two columns and return them as a dictionary."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT ward_id, count(*) AS n FROM areas_postcode "
-            "WHERE postcode LIKE %s AND ward_id IS NOT NULL "
-            "GROUP BY ward_id ORDER BY n DESC, ward_id LIMIT %s",
-            (f"{start}%", limit),
-        )
+        cursor.execute(query, params)
         return dict(cursor.fetchall())
 
 
-def by_postcode(tight: str) -> Answer:
-    """Return the areas that hold a whole postcode, the smallest first."""
-    written = f"{tight[:-3]} {tight[-3:]}"
-    try:
-        postcode = Postcode.objects.get(pk=tight)
-    except Postcode.DoesNotExist:
-        northern = (
-            " Northern Ireland's postcodes are not open data: search by name there."
-            if tight.startswith("BT")
-            else " It may have ended, or be very new: try its first half, or the name of the place."
-        )
-        return Answer([], f"The postcode {written} is not held here.{northern}")
-    start = [pk for pk in (postcode.small_area_id, postcode.ward_id) if pk]
+def _column(query: str, params: dict[str, Any]) -> list[int]:
+    """Run a query whose first column is ids, and return it."""
+    with connection.cursor() as cursor:
+        cursor.execute(query, params)
+        return [row[0] for row in cursor.fetchall()]
+
+
+def _fold(text: str) -> str:
+    """Return a name as search compares it: as levelup_fold does, whose words Postgres alone knows.
+
+    One query, or none for plain letters, which have no accents to lose.
+    """
+    if text.isascii():
+        return " ".join(text.lower().translate(PLAIN).split())
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT levelup_fold(%s)", (text,))
+        (folded,) = cursor.fetchone()
+    return " ".join(folded.split())
+
+
+def _pattern(text: str, kind: str) -> dict[str, Any] | None:
+    """Return the parameters of a search by name, or None when nothing is left to look for.
+
+    “&” and “and” stand for each other, and “Saint” for “St”. One query.
+    """
+    folded = _fold(text)
+    if not re.search(r"\w", folded):
+        return None
+    words = ["st" if word == "saint" else word for word in folded.split(" ")]
+    folded = " ".join(words)
+    safe = [re.sub(r"([%_\\])", r"\\\1", word) for word in words]
+    pattern = " ".join("%" if word in {"and", "&"} and i > 0 else word for i, word in
+                       enumerate(safe))  # fmt: skip
+    former = [
+        code for name, code in former_names().items() if name.casefold().startswith(folded)
+    ]  # fmt: skip
+    return {
+        "folded": folded,
+        "begins": f"{pattern}%",
+        "word": f"% {pattern}%",
+        "whole_word": f"% {pattern} %",
+        "words": safe,
+        "long": len(folded) >= 3,
+        "former": list(Area.objects.filter(code__in=former).values_list("pk", flat=True))
+        if former and len(folded) >= 3
+        else [],
+        "kind": kind,
+        "enough": str(LIKE_ENOUGH),
+    }
+
+
+def by_name(names: dict[str, Any], limit: int) -> list[int]:
+    """Return ids of areas whose name, or a word of it, begins so. One or two queries.
+
+    Those with a name of their own, the numbered, and after both the ended of each.
+    """
+    named = _rows(BY_NAME, names | {"limit": limit})
+    lasting = [pk for pk, turn in named.items() if turn < 3]
+    if len(lasting) >= limit:
+        return lasting
+    numbered = _rows(BY_NUMBERED_NAME, names | {"limit": limit})
+    ids = [
+        *lasting,
+        *(pk for pk, turn in numbered.items() if turn < 2),
+        *(pk for pk, turn in named.items() if turn == 3),
+        *(pk for pk, turn in numbered.items() if turn >= 2),
+    ]
+    return ids[:limit]
+
+
+def by_every_word(names: dict[str, Any], limit: int) -> list[int]:
+    """Return ids of areas whose name has all the words, in any order. One query."""
+    words = names["words"]
+    if not 2 <= len(words) <= MOST_WORDS or max(map(len, words)) < 3:
+        return []
+    # The index knows three letters in a row; that a word begins so is looked at in what it finds.
+    every = " AND ".join(
+        f"a.folded LIKE %(inside{i})s AND ' ' || a.folded LIKE %(word{i})s"
+        for i in range(len(words))
+    )
+    params = {f"inside{i}": f"%{word}%" for i, word in enumerate(words)}
+    params |= {f"word{i}": f"% {word}%" for i, word in enumerate(words)}
+    return _column(BY_EVERY_WORD.format(every=every), names | params | {"limit": limit})
+
+
+def in_parent(first: str, rest: str, limit: int, kind: str) -> list[int]:
+    """Return ids of areas called `first` in an area called `rest`. Four queries at most."""
+    names = _pattern(first, kind)
+    folded = _fold(rest)
+    if names is None or not folded:
+        return []
+    ids = by_name(names, MOST)
     with connection.cursor() as cursor:
         cursor.execute(
-            """
-            SELECT DISTINCT a.id, t.rank FROM (
-                SELECT unnest(%(start)s::int[]) AS id
-              UNION
-                SELECT o.to_area_id FROM areas_areaoverlap o
-                JOIN areas_overlapset s ON s.id = o.overlap_set_id AND s.kind = 'exact'
-                WHERE o.from_area_id = ANY(%(start)s)
-            ) held JOIN areas_area a ON a.id = held.id
-            JOIN areas_areatype t ON t.slug = a.area_type_id ORDER BY t.rank DESC
-            """,
-            {"start": start},
+            "SELECT DISTINCT o.from_area_id FROM areas_areaoverlap o "
+            "JOIN areas_area p ON p.id = o.to_area_id "
+            "WHERE o.from_area_id = ANY(%s) AND starts_with(p.folded, %s)",
+            (ids, folded),
         )
-        ids = [pk for pk, _ in cursor.fetchall()]
-    return Answer(describe(ids, dict.fromkeys(ids, f"holds {written}")), "")
+        inside = {pk for (pk,) in cursor.fetchall()}
+    return [pk for pk in ids if pk in inside][:limit]
+
+
+def like_it(names: dict[str, Any], limit: int) -> list[int]:
+    """Return ids of areas whose name is the question with a few slips, the fewest first.
+
+    Of names with enough letters in common those are kept that differ by few letters added, left
+    out, changed or turned round. Two queries at most.
+    """
+    folded = names["folded"]
+    if not re.search(r"[^\W\d_]{4}", folded):
+        return []
+    most = int(len(folded) / LETTERS_A_SLIP + 0.25)
+    found: list[tuple[int, bool, int, str, int]] = []
+    for named in (NAMED, "true"):
+        with connection.cursor() as cursor:
+            cursor.execute(LIKE_IT.format(named=named), names | {"limit": CANDIDATES})
+            for pk, name, ended, rank in cursor.fetchall():
+                slips = fewest_slips(folded, name, most)
+                if slips <= most:
+                    found.append((slips, ended, rank, name, pk))
+        if found:
+            break
+    best = min((slips for slips, *_ in found), default=0)
+    near = [one for one in found if one[0] <= best + 1]
+    near.sort(key=lambda one: (one[1], one[0], *one[2:]))
+    return [pk for *_, pk in near][: min(limit, 20)]
+
+
+def fewest_slips(question: str, name: str, most: int) -> int:
+    """Return by how many slips `question` differs from `name` or as many of its words in a row."""
+    words = name.split(" ")
+    n = question.count(" ") + 1
+    runs = {name, *(" ".join(words[i : i + n]) for i in range(len(words) - n + 1))}
+    close = [run for run in runs if abs(len(run) - len(question)) <= most]
+    return min((slips_between(question, run) for run in close), default=most + 1)
+
+
+def slips_between(one: str, other: str) -> int:
+    """Return the letters to add, leave out, change or turn round to get from one to the other.
+
+    The optimal string alignment distance (Damerau 1964, without a second change to a pair).
+    """
+    before: list[int] = []
+    last = list(range(len(other) + 1))
+    for i, letter in enumerate(one, 1):
+        row = [i]
+        for j, mate in enumerate(other, 1):
+            step = min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (letter != mate))
+            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == mate:
+                step = min(step, before[j - 2] + 1)
+            row.append(step)
+        before, last = last, row
+    return last[-1]
+
+
+def by_code(close: str, limit: int, kind: str) -> list[int]:
+    """Return ids of areas whose code begins so, in order of code. One query."""
+    return _column(BY_CODE, {"code": f"{close}%", "limit": limit, "kind": kind})
+
+
+def wards_of_postcodes(text: str, limit: int) -> tuple[dict[int, int], str]:
+    """Return the wards with most live postcodes that begin so, how many, and the beginning.
+
+    “B1” means the postcodes of B1, not those of B10 to B19, unless there are none. Up to two
+    queries.
+    """
+    close = tight(text)
+    patterns = [f"{close}%"]
+    outward = text.split(" ")[0]
+    if OUTWARD.match(outward):
+        patterns.insert(0, close + "_" * (len(outward) + 3 - len(close)))
+    wards: dict[int, int] = {}
+    for pattern in patterns:
+        wards = _rows(
+            "SELECT ward_id, count(*) AS n FROM areas_postcode WHERE postcode LIKE %(like)s "
+            "AND ward_id IS NOT NULL AND ended IS NULL "
+            "GROUP BY ward_id ORDER BY n DESC, ward_id LIMIT %(limit)s",
+            {"like": pattern, "limit": limit},
+        )
+        if wards:
+            break
+    return wards, text
+
+
+def by_postcode(close: str) -> _Ids:
+    """Return the areas that hold a whole postcode, or held it, the smallest first."""
+    written = f"{close[:-3]} {close[-3:]}"
+    postcode = (
+        Postcode.objects.filter(pk=close)
+        .select_related("small_area__area_type", "ward__area_type")
+        .first()
+    )
+    if postcode is None:
+        northern = (
+            " Northern Ireland's postcodes are not open data: search by name there."
+            if close.startswith("BT")
+            else " It may have ended, or be very new: try its first half, or the name of the place."
+        )
+        return _Ids([], {}, f"The postcode {written} is not held here.{northern}")
+    holders = []
+    if small := postcode.small_area:
+        holders = [small, *(a for a in ancestors(small) if not _ward_too(a, postcode))]
+    if ward := postcode.ward:
+        known = {a.area_type_id for a in holders}
+        holders.append(ward)
+        if "authority" not in known:
+            holders += [a for a in ancestors(ward) if a.area_type_id not in known]
+    verb, message = "holds", ""
+    if postcode.ended:
+        verb, month = "held", f"{postcode.ended:%B %Y}"
+        message = f"The postcode {written} ended in {month}. These areas held it."
+    if not holders:
+        message = f"The postcode {written} is held here, but not which areas it lies in."
+    ids = _narrow(holders)
+    return _Ids(ids, dict.fromkeys(ids, f"{verb} {written}"), message)
+
+
+def _ward_too(area: Area, postcode: Postcode) -> bool:
+    """Return whether `area` is a ward by best fit where the postcode's own ward is known."""
+    return area.area_type_id == "ward" and postcode.ward_id is not None
+
+
+def _narrow(areas: Iterable[Area]) -> list[int]:
+    """Return ids of areas no wider than a county, the smallest first."""
+    wide = {"uk", "country-group", "country", "region"}
+    kept = {a.pk: a for a in areas if a.area_type_id not in wide}
+    return sorted(kept, key=lambda pk: -kept[pk].area_type.rank)
+
+
+def by_point(point: Point) -> _Ids:
+    """Return the areas around a point, by the newest outlines, the smallest first.
+
+    Three queries at most.
+    """
+    if point.problem:
+        return _Ids([], {}, point.problem)
+    where = {"x": point.x, "y": point.y, "srid": point.srid, "widest": "authority"}
+    ids = _column(AT_POINT, where) or _column(AT_POINT, where | {"widest": "uk"})
+    if not ids:
+        return _Ids(
+            [],
+            {},
+            f"{point.remark}{point.written[0].upper()}{point.written[1:]} is in the sea, or "
+            f"outside the areas whose outlines are held here.{point.hint}",
+        )
+    smallest = Area.objects.select_related("area_type").get(pk=ids[0])
+    kept = Area.objects.filter(pk__in=ids).values_list("area_type_id", flat=True)
+    known = set(kept)
+    ids += [a.pk for a in reversed(ancestors(smallest)) if a.area_type_id not in known]
+    return _Ids(ids, dict.fromkeys(ids, f"contains {point.written}"), point.remark.strip())
 
 
 def describe(ids: list[int], notes: dict[int, str]) -> list[Found]:
-    """Return areas in the order of `ids`, with the authority or wider area they are in."""
+    """Return areas in the order of `ids`, with the authority or wider area they are in.
+
+    Two queries, and one for what followed the ended.
+    """
+    if not ids:
+        return []
     areas = Area.objects.select_related("area_type").in_bulk(ids)
     with connection.cursor() as cursor:
         cursor.execute(PARENTS, (ids,))
         parents = dict(cursor.fetchall())
+        ended = [pk for pk, area in areas.items() if area.valid_to]
+        followed: dict[int, list[str]] = {}
+        if ended:
+            cursor.execute(FOLLOWED_BY, (ended,))
+            followed = dict(cursor.fetchall())
     found = []
     for pk in ids:
         area = areas[pk]
-        note = notes.get(pk, "")
-        if area.valid_to:
-            note = f"ended on {area.valid_to.day} {area.valid_to:%B %Y}"
+        note = ended_note(area, followed.get(pk, [])) if area.valid_to else ""
+        note = "; ".join(part for part in (notes.get(pk, ""), note) if part)
         found.append(Found(area, parents.get(pk, ""), note))
     return found
+
+
+def ended_note(area: Area, followed: list[str]) -> str:
+    """Return when an area ended, since when it had been where that is known, and what followed."""
+    if area.valid_to is None:
+        return ""
+    day = f"{area.valid_to.day} {area.valid_to:%B %Y}"
+    note = f"ended on {day}"
+    # Codes older than the system of codes are given its first day: it says nothing.
+    if (area.valid_from.month, area.valid_from.day, area.valid_from.year) != (1, 1, 2009):
+        note = f"from {area.valid_from.day} {area.valid_from:%B %Y} to {day}"
+    if len(followed) > 3:
+        return f"{note}, followed by {len(followed)} areas"
+    names = followed if len(followed) < 2 else [", ".join(followed[:-1]), followed[-1]]
+    return f"{note}, followed by {' and '.join(names)}" if names else note

@@ -11,6 +11,7 @@ from indicators.views import (
     pages,
     parts,
     profile_files,
+    search,
 )
 
 urlpatterns = [
@@ -30,8 +31,8 @@ urlpatterns = [
     path("compare.<str:extension>", compare.compare_file, name="compare-file"),
     path("groups/", groups.groups, name="groups"),
     re_path(r"^groups/(?P<token>[^/]+)/$", groups.group, name="group"),
-    path("search/", pages.search_page, name="search"),
-    path("search/suggest", pages.suggest, name="suggest"),
+    path("search/", search.search_page, name="search"),
+    path("search/suggest", search.suggest, name="suggest"),
     path("map/<slug:edition>/<slug:indicator>.json", pages.map_values, name="map-values"),
     path("map/<slug:edition>/<slug:indicator>/all.json", indicators.map_whole, name="map-whole"),
     path("map/<slug:edition>/<slug:indicator>/areas.json", indicators.map_areas, name="map-areas"),

@@ -61,6 +61,8 @@ CONTACT_EMAIL = os.environ.get("LEVELUP_CONTACT_EMAIL", "")
 LEVELUP_HOME = Path(os.environ.get("LEVELUP_HOME", BASE_DIR / "var"))
 TILE_DIR = LEVELUP_HOME / "tiles"
 MEDIA_ROOT = LEVELUP_HOME / "media"
+# The largest file that the admin takes by upload; larger ones go through the commands.
+GEOGRAPHY_UPLOAD_BYTES = int(os.environ.get("LEVELUP_UPLOAD_MB", "400")) * 1_000_000
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -157,6 +159,9 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BEAT_SCHEDULE = {
+    "geography": {"task": "areas.tasks.take_up_waiting", "schedule": 60.0},
+}
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LANGUAGE_CODE = "en-gb"

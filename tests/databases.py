@@ -7,35 +7,45 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-from django.db import connection
+from django.db import connection, connections
 from psycopg import sql
 
 from levelup_site.backup import postgres
 
 
-def release_connections() -> None:
-    """Close whatever Django has open, so that a database can be copied, renamed or dropped."""
+def leave_tests_database() -> str:
+    """Close what Django has open, so that the tests' database can be copied; return its name.
+
+    Only for fixtures that come before any test's own transaction.
+    """
+    name = str(connection.settings_dict["NAME"])
+    assert name.startswith("test_"), "mark the tests with django_db, for the database to be made"
     connection.close()
-    connection.close_pool()
+    connection.close_pool()  # type: ignore[attr-defined]
+    return name
 
 
 @contextmanager
 def turned_to(name: str) -> Iterator[None]:
-    """Have Django use the database `name` as long as the block runs."""
-    before = connection.settings_dict["NAME"]
-    release_connections()
-    connection.settings_dict["NAME"] = name
+    """Have Django use the database `name` as long as the block runs.
+
+    The connection that there was is put aside, with whatever transaction it is in.
+    """
+    before = connections["default"]
+    other = connections.create_connection("default")
+    options = {k: v for k, v in before.settings_dict["OPTIONS"].items() if k != "pool"}
+    other.settings_dict = {**before.settings_dict, "NAME": name, "OPTIONS": options}
+    connections["default"] = other
     try:
         yield
     finally:
-        release_connections()
-        connection.settings_dict["NAME"] = before
+        other.close()
+        connections["default"] = before
 
 
 @contextmanager
 def fresh(name: str, template: str = "template1") -> Iterator[str]:
     """Make the database `name`, empty or a copy, and drop it at the end."""
-    release_connections()
     with postgres.maintenance() as server:
         drop(server, name)
         server.execute(
@@ -44,7 +54,6 @@ def fresh(name: str, template: str = "template1") -> Iterator[str]:
     try:
         yield name
     finally:
-        release_connections()
         with postgres.maintenance() as server:
             drop(server, name)
 

@@ -10,9 +10,11 @@ from django.db.models import F
 from areas.models import (
     Area,
     AreaChange,
+    AreaGroup,
     AreaOverlap,
     Boundary,
     Edition,
+    GroupMember,
     Member,
     OverlapSet,
     Postcode,
@@ -91,6 +93,59 @@ def test_an_area_ends_after_it_begins(refused):
 def test_a_code_is_capital_letters_and_digits(refused, code):
     with refused("area_code_form"):
         Area.objects.create(code=code, name="X", area_type_id="ward", valid_from=DAY)
+
+
+def group(**changes) -> AreaGroup:
+    fields = {"token": "A" * 16, "name": "Mine", "area_type_id": "authority", "n_members": 2,
+              "created_at": NOON}  # fmt: skip
+    return AreaGroup.objects.create(**(fields | changes))
+
+
+def join(to: AreaGroup, *codes: str) -> None:
+    GroupMember.objects.bulk_create(GroupMember(group=to, area=area(c)) for c in codes)
+
+
+@pytest.mark.parametrize(
+    ("rule", "changes"),
+    [
+        ("areagroup_token_form", {"token": "short"}),
+        ("areagroup_token_form", {"token": "/" * 16}),
+        ("areagroup_plain_words", {"name": "<b>"}),
+        ("areagroup_plain_words", {"name": " "}),
+        ("areagroup_plain_words", {"name": "a\nb"}),
+        ("areagroup_plain_words", {"made_by": ">"}),
+        ("areagroup_size", {"n_members": 1}),
+        ("areagroup_size", {"n_members": 2_001}),
+    ],
+)
+def test_a_group_has_a_token_plain_words_and_a_size(refused, rule, changes):
+    with refused(rule):
+        group(**changes)
+
+
+def test_two_groups_never_share_a_token(refused):
+    group()
+    with refused("areagroup_token_unique"):
+        group()
+
+
+def test_a_group_has_as_many_members_of_its_type_as_it_says_and_never_changes(refused):
+    with refused("not as many"):
+        join(group(), COUNCILS[0])
+    with refused("of the type"):
+        join(group(), COUNCILS[0], WARDS[0])
+    with refused("groupmember_unique"):
+        join(group(), COUNCILS[0], COUNCILS[0])
+    made = group()
+    join(made, *COUNCILS[:2])
+    with refused("not as many"):
+        join(made, COUNCILS[2])
+    with refused("never changes"):
+        AreaGroup.objects.update(name="Other")
+    with refused("never changes"):
+        GroupMember.objects.update(area=area(COUNCILS[2]))
+    made.delete()
+    assert not GroupMember.objects.exists()
 
 
 def test_an_area_is_in_an_edition_once(refused):

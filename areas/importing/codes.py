@@ -40,3 +40,11 @@ def type_of(code: pl.Expr) -> pl.Expr:
 def prefix_of(code: pl.Expr) -> pl.Expr:
     """Return the part of a code that names its entity: `E05`, or `95` for an old SOA."""
     return pl.when(code.str.starts_with("95")).then(pl.lit("95")).otherwise(code.str.slice(0, 3))
+
+
+def prefixed(code: pl.Expr, prefix: str) -> pl.Expr:
+    """Return codes of a classification (A1, 2.0) made into codes of areas: RUC11A1, RUC162.
+
+    Workbooks turn whole numbers into 2.0, which is 2.
+    """
+    return pl.lit(prefix) + code.str.replace(r"\.0$", "") if prefix else code

@@ -13,7 +13,8 @@ from typing import NamedTuple
 from areas.importing.codes import stems
 
 ONS = re.compile(r"^([A-Z]+?)(\d\d)?(CD|NMW|NM)(_ACTIVE)?$", re.IGNORECASE)
-PLAIN = re.compile(r"^(?:([A-Z]+?)(?:20)?(\d\d)?_)?(code|name_cy|name)(?:_(?:20)?(\d\d))?$", re.I)
+YEAR = r"(?:20(?=\d\d))?(\d\d)"  # 2011 or 11, and 20 is the year 2020.
+PLAIN = re.compile(rf"^(?:([A-Z]+?)(?:{YEAR})?_)?(code|name_cy|name)(?:_{YEAR})?$", re.I)
 ROLES = {"CD": "code", "NM": "name", "NMW": "welsh", "CODE": "code", "NAME": "name",
          "NAME_CY": "welsh"}  # fmt: skip
 HOUSE_OF_COMMONS = re.compile(r"^(?:name_hcl|[A-Z]*HCLNM)(_cy|W)?$", re.IGNORECASE)

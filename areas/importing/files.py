@@ -187,7 +187,7 @@ def unzip_entries(
     for inside, to in sources:
         if inside.suffix.lower() == ".txt" and len(sources) > 1:
             continue  # A note beside the data.
-        found += unpack(to, folder, f"{name}: {inside.name}", most_bytes)
+        found += unpack(to, folder, f"{name}: {inside}", most_bytes)
     if not found:
         raise Refused(f"{name} holds no file we can read. We read {OFFERS}.")
     return found

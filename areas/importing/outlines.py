@@ -117,7 +117,8 @@ def read_parquet(source: Source) -> Outlines:
 def shapes_of(column: pa.ChunkedArray) -> Shapes:
     """Return Shapely shapes; what is not well-formed WKB becomes None and is counted as empty."""
     wkb = np.array(column.to_pylist(), dtype=object)
-    shapes: Shapes = shapely.from_wkb(wkb, on_invalid="ignore")
+    with np.errstate(invalid="ignore"):
+        shapes: Shapes = shapely.from_wkb(wkb, on_invalid="ignore")
     return shapes
 
 
@@ -208,7 +209,10 @@ def problems(original: Shapes, moved: Shapes, codes: NDArray[np.object_], crs: s
         return found
     new, owner = shapely.get_coordinates(moved[drawn], return_index=True)
     with np.errstate(invalid="ignore"):
-        inside = ((new >= LEAST) & (new <= MOST)).all(axis=1) | ~finite
+        inside = ((new >= LEAST) & (new <= MOST)).all(axis=1)
+        # The grid's first metres are open sea: numbers so small are degrees.
+        inside &= ~(np.abs(new) <= (180.0, 90.0)).all(axis=1)
+        inside |= ~finite
     if not inside.all():
         names = codes[drawn[np.unique(owner[~inside])]]
         found.append(outside(held[finite], names, crs))

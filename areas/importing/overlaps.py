@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from areas.importing import load
-from areas.importing.codes import PSEUDO
+from areas.importing.codes import PSEUDO, prefixed
 from areas.importing.columns import headings
 from areas.importing.copy import fetch_frame
 from areas.importing.files import MOST_BYTES, opened
@@ -29,6 +29,7 @@ class OverlapOptions:
     kind: str
     from_column: str = ""
     to_column: str = ""
+    to_prefix: str = ""
     weight_column: str = ""
     shares_of: str = ""
     source: str = ""
@@ -178,7 +179,7 @@ def chosen_links(
     report.fact("Columns", ", ".join(f"{what} {name}" for what, name in used))
     links = table.select(
         pl.col(start).str.to_uppercase().alias("from_code"),
-        pl.col(end).str.to_uppercase().alias("to_code"),
+        prefixed(pl.col(end), options.to_prefix).str.to_uppercase().alias("to_code"),
         weight.alias("weight"),
     )
     none = links.filter(

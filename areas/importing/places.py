@@ -15,7 +15,7 @@ from django.utils.text import slugify
 from numpy.typing import NDArray
 
 from areas.importing import load, outlines
-from areas.importing.codes import CODE_FORM, PSEUDO, type_of
+from areas.importing.codes import CODE_FORM, PSEUDO, prefixed, type_of
 from areas.importing.columns import Heading, headings, partner
 from areas.importing.copy import copy_frame, fetch_frame
 from areas.importing.files import MOST_BYTES, Source, opened
@@ -41,6 +41,7 @@ class AreaOptions:
     note: str = ""
     approximate: bool = False
     code_column: str = ""
+    code_prefix: str = ""
     name_column: str = ""
     welsh_column: str = ""
     known_as_column: str = ""
@@ -106,8 +107,8 @@ def find_type(options: AreaOptions, report: Report) -> AreaType:
             f"An edition's short name holds small letters, figures and hyphens, as in "
             f"{slugify(options.edition) or 'ward-2025'}, not {options.edition!r}."
         )
-    if len(options.edition) > 50:
-        raise Refused("An edition's short name has at most 50 characters.")
+    if len(options.edition) > 50 or len(options.name) > 120:
+        raise Refused("An edition's short name has at most 50 characters, its name 120.")
     kind = AreaType.objects.filter(pk=options.area_type).first()
     if kind:
         return kind
@@ -211,11 +212,15 @@ def chosen_columns(
     def text(column: str | None) -> pl.Expr:
         return pl.col(column) if column else pl.lit(None, dtype=pl.String)
 
+    def written(column: str | None) -> pl.Expr:
+        # NISRA's files write “Aldergrove_1” where its tables write “Aldergrove 1”.
+        return text(column).str.replace_all("_", " ")
+
     return columns.select(
-        text(code).str.to_uppercase().alias("code"),
-        text(name).alias("name"),
-        text(welsh).alias("name_cy"),
-        text(called).alias("known_as"),
+        prefixed(text(code), options.code_prefix).str.to_uppercase().alias("code"),
+        written(name).alias("name"),
+        written(welsh).alias("name_cy"),
+        written(called).alias("known_as"),
         text(parent).str.to_uppercase().alias("parent"),
         "at",
     )
@@ -336,7 +341,7 @@ def place(found: Read, options: AreaOptions, kind: AreaType, report: Report, tel
             f"{', '.join(wrong['area_type'].unique().sort())}, not {kind.name} "
             f"({some(wrong['code'])})."
         )
-    over = held.filter(pl.col("valid_to") <= options.date)
+    over = held.filter((pl.col("valid_to") <= options.date) & ~pl.col("end_inferred"))
     if over.height:
         report.refuse(
             f"{counted(over.height, 'area', 'areas')} ended on or before "
@@ -369,6 +374,8 @@ def place(found: Read, options: AreaOptions, kind: AreaType, report: Report, tel
         tell_same(edition, report)
     elif not same_members(edition, places["code"], options, report):
         return
+    else:
+        describe(edition, options, report)
     if found.shapes is not None:
         tell("Writing outlines")
         write_outlines(edition, places["code"], found.shapes, options, report)
@@ -381,12 +388,15 @@ def held_areas(codes: pl.Series) -> pl.DataFrame:
     """Return those of `codes` that are held, with names, dates and what their dates stand on.
 
     `first_seen` says that `valid_from` is only the date of the first edition that held the
-    area; `newest` is the date of the newest edition that holds it.
+    area, `end_inferred` that `valid_to` is only that of the first that did not; `newest` is the
+    date of the newest edition that holds it.
     """
     return fetch_frame(
         """
         SELECT a.id, a.code, a.name, a.name_cy, a.known_as, a.area_type_id, a.valid_from,
-               a.valid_to, coalesce(bool_or(e.date = a.valid_from), false), max(e.date)
+               a.valid_to, coalesce(bool_or(e.date = a.valid_from), false), max(e.date),
+               EXISTS (SELECT FROM areas_edition l
+                       WHERE l.area_type_id = a.area_type_id AND l.date = a.valid_to)
         FROM areas_area a LEFT JOIN areas_member m ON m.area_id = a.id
         LEFT JOIN areas_edition e ON e.id = m.edition_id
         WHERE a.code = ANY(%s) GROUP BY a.id
@@ -394,7 +404,8 @@ def held_areas(codes: pl.Series) -> pl.DataFrame:
         [codes.to_list()],
         {"id": pl.Int64, "code": pl.String, "name": pl.String, "name_cy": pl.String,
          "known_as": pl.String, "area_type": pl.String, "valid_from": pl.Date,
-         "valid_to": pl.Date, "first_seen": pl.Boolean, "newest": pl.Date},
+         "valid_to": pl.Date, "first_seen": pl.Boolean, "newest": pl.Date,
+         "end_inferred": pl.Boolean},
     )  # fmt: skip
 
 
@@ -524,6 +535,20 @@ def same_members(edition: Edition, codes: pl.Series, options: AreaOptions, repor
     return True
 
 
+def describe(edition: Edition, options: AreaOptions, report: Report) -> None:
+    """Bring what is said of a held edition up to what was given this time."""
+    said = {"name": options.name, "source": options.source, "boundary_note": options.note}
+    new: dict[str, str | bool] = {
+        field: text for field, text in said.items() if text and getattr(edition, field) != text
+    }
+    if options.approximate and not edition.approximate:
+        new["approximate"] = True
+    if new:
+        Edition.objects.filter(pk=edition.pk).update(**new)
+        report.fact("Said of the edition anew", ", ".join(f.replace("_", " ") for f in new))
+        report.changed = True
+
+
 def tell_same(edition: Edition, report: Report) -> None:
     """Note other editions that hold exactly the same areas as this one."""
     with connection.cursor() as cursor:
@@ -595,10 +620,24 @@ def copy_frame_outlines(new: pl.DataFrame) -> None:
 def write_ends(edition: Edition, report: Report) -> None:
     """End areas that the next edition of their kind no longer holds, on its date at the latest.
 
-    Only between this edition and its neighbours in time of the same type, for areas whose end
-    is not known, and only where the later one speaks for that kind of code (holds at least
-    four fifths as many).
+    Only areas whose end is not known, or was told in this way before; and only where the later
+    edition speaks for that kind of code: it has outlines and holds at least four fifths as many.
     """
+    with connection.cursor() as cursor:
+        # Told too early: here is an edition of that date or later that still holds them.
+        cursor.execute(
+            """
+            UPDATE areas_area a SET valid_to = NULL FROM areas_member m
+            WHERE m.area_id = a.id AND m.edition_id = %(id)s AND a.valid_to <= %(date)s
+              AND EXISTS (SELECT FROM areas_edition l
+                          WHERE l.area_type_id = a.area_type_id AND l.date = a.valid_to)
+            """,
+            {"id": edition.pk, "date": edition.date},
+        )
+        again = cursor.rowcount
+    if again:
+        report.fact("Areas that had not ended after all", again)
+        report.changed = True
     ends = fetch_frame(
         """
         WITH held AS (
@@ -609,16 +648,20 @@ def write_ends(edition: Edition, report: Report) -> None:
         ), kinds AS (
             SELECT edition_id, date, prefix, count(*) AS n FROM held GROUP BY 1, 2, 3
         ), pairs AS (
-            SELECT f.edition_id AS before_id, f.prefix, l.edition_id AS after_id, l.date
+            SELECT f.edition_id AS before_id, f.prefix, l.date
             FROM kinds f JOIN kinds l ON l.prefix = f.prefix AND l.date > f.date
                 AND l.n >= %(share)s * f.n
             WHERE %(id)s IN (f.edition_id, l.edition_id)
+              AND EXISTS (SELECT FROM areas_boundary b WHERE b.edition_id = l.edition_id)
+        ), lasts AS (
+            SELECT area_id, max(date) AS last FROM held GROUP BY area_id
         )
         SELECT h.area_id, min(p.date) FROM pairs p
         JOIN held h ON h.edition_id = p.before_id AND h.prefix = p.prefix
-        WHERE h.valid_to IS NULL AND p.date > h.valid_from
-          AND NOT EXISTS (SELECT FROM areas_member m JOIN areas_edition e ON e.id = m.edition_id
-                          WHERE m.area_id = h.area_id AND e.date >= p.date)
+        JOIN lasts s ON s.area_id = h.area_id AND s.last < p.date
+        WHERE p.date > h.valid_from AND (h.valid_to IS NULL OR h.valid_to > p.date AND EXISTS (
+            SELECT FROM areas_edition l
+            WHERE l.area_type_id = %(kind)s AND l.date = h.valid_to))
         GROUP BY h.area_id
         """,
         {"kind": edition.area_type_id, "id": edition.pk, "share": SPEAKS_FOR},

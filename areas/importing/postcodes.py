@@ -36,6 +36,7 @@ MOST_MALFORMED = 0.001
 MOST_GONE = 0.2
 ENOUGH_KNOWN = 0.5
 TABLE = """
+DROP TABLE IF EXISTS new_postcodes, merged_postcodes;
 CREATE TEMPORARY TABLE new_postcodes (
     postcode text, ward_id integer, small_area_id integer, easting integer, northing integer,
     ended date
@@ -124,8 +125,8 @@ def layout_of(source: Source) -> Layout | None:
 def choose_files(sources: list[Source]) -> list[tuple[Source, Layout]]:
     """Return the files that hold postcodes.
 
-    The ONS zip holds the whole directory and again in pieces, and tables of names: the whole is
-    taken when it is at least half of everything recognised.
+    The ONS zip holds the whole directory, the same again in pieces in a folder `multi_csv`, and
+    tables of names: the pieces are left where the whole is there.
     """
     found = []
     for source in sources:
@@ -136,11 +137,7 @@ def choose_files(sources: list[Source]) -> list[tuple[Source, Layout]]:
             f"{sources[0].name} is not a directory of postcodes: no heading such as pcds, pcd7 "
             "or postcode, and not in the form of Code-Point Open."
         )
-    sizes = [source.path.stat().st_size for source, _ in found]
-    largest = max(range(len(found)), key=lambda i: sizes[i])
-    if len(found) > 1 and sizes[largest] * 2 >= sum(sizes):
-        return [found[largest]]
-    return found
+    return [f for f in found if "multi_csv" not in f[0].name] or found
 
 
 def blocks(source: Source, layout: Layout, wanted: dict[str, str]) -> Iterator[pl.DataFrame]:

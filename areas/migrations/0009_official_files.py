@@ -66,7 +66,6 @@ class Migration(migrations.Migration):
                         max_length=10,
                     ),
                 ),
-                ("progress", models.CharField(blank=True, db_default="", max_length=200)),
                 ("report", models.JSONField(default=dict)),
                 ("uploaded_at", models.DateTimeField()),
                 ("confirmed_at", models.DateTimeField(blank=True, null=True)),

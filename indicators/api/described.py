@@ -24,8 +24,8 @@ PATHS = {
         True, "The name that addresses have.",
     ),
     "series": OpenApiParameter(
-        "series", {"type": "integer", "minimum": 0, "maximum": 2_147_483_647}, OpenApiParameter.PATH,
-        True, "The number of the series.",
+        "series", {"type": "integer", "minimum": 0, "maximum": 2_147_483_647},
+        OpenApiParameter.PATH, True, "The number of the series.",
     ),
 }  # fmt: skip
 ERRORS = ("bad-parameters", "not-found", "not-acceptable", "too-many-requests")

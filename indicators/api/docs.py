@@ -129,10 +129,16 @@ def parameter_line(parameter: dict[str, Any]) -> dict[str, Any]:
         "required": parameter.get("required", False),
         "many": many,
         "kind": {"string": "text", "boolean": "true or false"}.get(words, words),
-        "default": str(kind["default"]).lower() if "default" in kind else "",
+        "default": in_words(kind["default"]) if "default" in kind else "",
         "description": parameter.get("description", ""),
         "example": "" if example is None else quote(str(example), safe=",/: "),
     }
+
+
+def in_words(value: Any) -> str:
+    """Return a default as it is read: true, or 1,000."""
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return f"{value:,}" if whole else str(value).lower()
 
 
 def field_lines(

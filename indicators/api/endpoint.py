@@ -153,9 +153,20 @@ class Listing(Endpoint):
         """
         raise NotImplementedError
 
+    def found(self, asked: Asked) -> Any:
+        """Return a queryset of what is asked for."""
+        raise NotImplementedError
+
+    def matching(self, asked: Asked) -> Any:
+        """Return `found`, which names are looked up for once a question."""
+        if "matching" not in asked:
+            asked["matching"] = self.found(asked)
+        return asked["matching"]
+
     def count(self, asked: Asked) -> int | None:
         """Return how many there are in all, or None where that is dear to know."""
-        return None
+        n: int = self.matching(asked).count()
+        return n
 
     def message(self, asked: Asked) -> str:
         """Return what a reader should know about the list, or nothing."""

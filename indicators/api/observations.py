@@ -147,15 +147,11 @@ class SeriesList(Listing):
             rows = LiveSeries.objects.filter(pk__in=last.values("pk"))
         return rows
 
-    def count(self, asked: Asked) -> int:
-        """Return how many series there are in all."""
-        return self.found(asked).count()
-
     def page(
         self, request: Request, asked: Asked, after: Any, limit: int
     ) -> tuple[pl.DataFrame, Any]:
         """Return series by number."""
-        rows = self.found(asked).select_related(*RELATED).order_by("series_id")
+        rows = self.matching(asked).select_related(*RELATED).order_by("series_id")
         if after is not None:
             if not isinstance(after, int):
                 raise Problem("not-found", "There is no page at this cursor.")

@@ -516,23 +516,15 @@ class Small(Listing):
 
     params: ClassVar[Sequence[Param]] = (CURSOR_PARAM, parameters.limit(100, 1_000))
 
-    def found(self, asked: Asked) -> QuerySet[Any]:
-        """Return what is asked for."""
-        raise NotImplementedError
-
     def row(self, one: Any) -> dict[str, Any]:
         """Return one as it is listed."""
         raise NotImplementedError
-
-    def count(self, asked: Asked) -> int:
-        """Return how many there are in all. One query."""
-        return self.found(asked).count()
 
     def page(
         self, request: Request, asked: Asked, after: Any, limit: int
     ) -> tuple[pl.DataFrame, Any]:
         """Return things in order of slug."""
-        rows = self.found(asked).order_by("slug")
+        rows = self.matching(asked).order_by("slug")
         if after is not None:
             if not isinstance(after, str) or "\x00" in after:
                 raise Problem("not-found", "There is no page at this cursor.")

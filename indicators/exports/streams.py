@@ -48,7 +48,9 @@ class Pieces(io.RawIOBase):
 def nested_as_text(frame: pl.DataFrame) -> pl.DataFrame:
     """Return `frame` with lists and structs written as JSON, which CSV has no other place for."""
     return frame.with_columns(
-        pl.struct(name).struct.json_encode().str.slice(len(name) + 4).str.strip_suffix("}")
+        pl.when(pl.col(name).is_not_null())
+        .then(pl.struct(name).struct.json_encode().str.slice(len(name) + 4).str.strip_suffix("}"))
+        .alias(name)
         for name, kind in frame.schema.items()
         if kind.is_nested()
     )
@@ -56,7 +58,7 @@ def nested_as_text(frame: pl.DataFrame) -> pl.DataFrame:
 
 def csv_pieces(frames: Iterable[pl.DataFrame], schema: dict[str, Any]) -> Iterator[bytes]:
     """Yield UTF-8 CSV with one line of headings: missing is empty, and no cell is a formula."""
-    yield pl.DataFrame(schema=schema).write_csv().encode()
+    yield (",".join(schema) + "\n").encode()
     for frame in frames:
         if frame.height:
             text = io.BytesIO()

@@ -12,7 +12,7 @@ import numpy as np
 from django.db import connection
 from numpy.typing import NDArray
 
-from areas import hierarchy
+from areas.hierarchy import neighbours
 from areas.models import Area, AreaGroup, AreaType
 from indicators.insight.live import by_bucket
 from indicators.models import Bucket, Coverage, Indicator, Series
@@ -86,7 +86,7 @@ def benchmark_group(token: str, area: Area | None = None) -> Group | None:
 
 def neighbours_of(area: Area) -> Group | None:
     """Return the areas of its own type that touch `area`, or None where none do."""
-    near = hierarchy.neighbours(area).areas
+    near = neighbours(area).areas
     ids = tuple(a.pk for a in near if a.area_type_id == area.area_type_id)
     if not ids:
         return None

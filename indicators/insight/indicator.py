@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from django.db.models import F, Max, QuerySet
@@ -19,6 +19,7 @@ from indicators.statistics.classes import classify
 from indicators.statistics.periods import parse_period, period_text
 from indicators.statistics.rank import Floats, Ints, standings
 
+T = TypeVar("T")
 # Where a page begins unless its address says otherwise: areas that people know and can tell apart.
 FIRST_LEVELS = ("authority", "region", "country", "uk", "ward", "msoa", "lsoa")
 # Beyond this many periods a history is a wall; the last are shown, and the page says so.
@@ -139,20 +140,22 @@ def held(indicator: Indicator, version: int) -> list[Held]:
             )
         )  # fmt: skip
         known = [Held(row.series_id, row.edition, row.period) for row in rows]
-        keep(_held, key, known)
+        keep(_held, key, known, _MOST_HELD)
     return known
 
 
-_held: dict[tuple[int, int], list[Held]] = {}
+# Answers that this process keeps, the oldest first: keys hold the version of the data.
+_held: dict[tuple[int, ...], list[Held]] = {}
 _bases: dict[tuple[int, ...], Across] = {}
 _wholes: dict[tuple[int, ...], Across] = {}
-_MOST_KEPT = {id(_held): 512, id(_bases): 24, id(_wholes): 24}
+_MOST_HELD, _MOST_KEPT = 512, 24
 
 
-def keep(store: dict[Any, Any], key: Any, value: Any) -> None:
-    """Keep an answer in this process, in place of the oldest when there are many."""
+def keep(store: dict[tuple[int, ...], T], key: tuple[int, ...], value: T, most: int) -> None:
+    """Keep an answer, in place of the oldest where there are more than `most`."""
     store[key] = value
-    while len(store) > _MOST_KEPT[id(store)]:
+    # Threads share what is kept: whatever another has dropped meanwhile is not missed.
+    while len(store) > most:
         store.pop(next(iter(store)), None)
 
 
@@ -223,7 +226,7 @@ def across(indicator: Indicator, found: list[Held], chosen: Held, version: int) 
         whole = replace(base)
         moments = _add_wider(whole, found, shown, version)
         whole.moments = moments
-        keep(_wholes, key, whole)
+        keep(_wholes, key, whole, _MOST_KEPT)
     return replace(
         whole,
         indicator=indicator,
@@ -259,17 +262,30 @@ def _add_wider(
     now = (chosen.period.start, chosen.period.end)
     result.widest = readings.get((indicator.scope.code, *now))
     result.whole = summed_up(result, indicator.scope, result.inside, result.widest)
-    for area in result.wider:
-        narrower = area.area_type.rank < chosen.edition.area_type.rank
-        if area.pk != indicator.scope.pk and narrower:
-            mask = result.inside & result.roster.within(area)
-            if mask.any():
-                own = readings.get((area.code, *now))
-                result.groups.append(summed_up(result, area, mask, own))
+    for area, mask in parted(result):
+        own = readings.get((area.code, *now))
+        result.groups.append(summed_up(result, area, mask, own))
     by_period: dict[tuple[Any, Any], dict[str, Value]] = {}
     for (code, start, end), value in readings.items():
         by_period.setdefault((start, end), {})[code] = value
     return {h.series_id: by_period.get((h.period.start, h.period.end), {}) for h in shown}
+
+
+def parted(across: Across) -> Iterable[tuple[Area, NDArray[np.bool_]]]:
+    """Yield the countries and regions that part the scope, with which areas of it lie in each."""
+    who, scope = across.roster, across.indicator.scope
+    for kind in ("country", "region"):
+        up = who.parent(kind)
+        if up is None or up[0].area_type.rank >= across.chosen.edition.area_type.rank:
+            continue
+        wider = roster(up[0], who.version)
+        for at in np.unique(up[1][across.inside & (up[1] >= 0)]).tolist():
+            row = wider.frame.row(at, named=True)
+            if row["id"] != scope.pk:
+                area = Area(
+                    id=row["id"], code=row["code"], name=row["name"], area_type=up[0].area_type
+                )
+                yield area, across.inside & (up[1] == at)
 
 
 def series_of(ids: Iterable[int]) -> QuerySet[Series]:
@@ -309,7 +325,7 @@ def _across(indicator: Indicator, chosen: Held, series: Series, version: int) ->
             tied=standing.tied,
             out_of=int(standing.out_of.max(initial=0)),
         )
-        keep(_bases, key, base)
+        keep(_bases, key, base, _MOST_KEPT)
     return replace(base, indicator=indicator, series=series, groups=[])
 
 
@@ -337,9 +353,7 @@ def _wider(
     return sorted(areas.values(), key=lambda a: (a.area_type.rank, a.code)), readings
 
 
-def summed_up(
-    across: Across, area: Area, mask: NDArray[np.bool_], own: Value | None
-) -> Group:
+def summed_up(across: Across, area: Area, mask: NDArray[np.bool_], own: Value | None) -> Group:
     """Return the areas in `mask` summed up: how many, their median, their lowest and highest."""
     at = np.flatnonzero(mask & ~np.isnan(across.values))
     present = across.values[at]
@@ -347,9 +361,7 @@ def summed_up(
     if len(present):
         # As printed: two areas that read the same are not set apart.
         shown = np.round(present, across.indicator.decimals)
-        ends = [
-            End(float(end), at[shown == end].tolist()) for end in (shown.min(), shown.max())
-        ]
+        ends = [End(float(end), at[shown == end].tolist()) for end in (shown.min(), shown.max())]
         lowest, highest = ends
     return Group(
         area=area,
@@ -375,7 +387,8 @@ def listed(across: Across, *, sort: str, within: Area | None, q: str) -> Ints:
     """Return the ordinals of the areas of the scope that a table lists, in its order.
 
     `sort` is one of `SORTS`, with a minus for the other way round, or empty for the order of
-    ordinals; areas without a value stand last either way. `within` and `q` (part of a name, or the start of a code) leave others out.
+    ordinals; areas without a value stand last either way. `within` and `q` (part of a name, or the
+    start of a code) leave others out.
     """
     who = across.roster
     mask = across.inside.copy()
@@ -386,8 +399,8 @@ def listed(across: Across, *, sort: str, within: Area | None, q: str) -> Ints:
         found = who.frame["folded"].str.contains(words, literal=True) | who.frame[
             "code"
         ].str.starts_with(q.strip().upper())
-        known = who.frame["known_as"].str.to_lowercase().str.contains(
-            q.strip().lower(), literal=True
+        known = (
+            who.frame["known_as"].str.to_lowercase().str.contains(q.strip().lower(), literal=True)
         )
         mask &= (found | known).to_numpy()
     if not sort:

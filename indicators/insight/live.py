@@ -102,6 +102,11 @@ def latest_series(editions: Collection[int], at: datetime | None = None) -> list
     return [Live(*row) for row in rows]
 
 
+def live_series_of(edition: int) -> QuerySet[LiveSeries]:
+    """Return what is live of one edition, breakdowns left out."""
+    return at_time(None).filter(edition=edition, breakdown="")
+
+
 def latest(edition: int, indicator: str) -> int | None:
     """Return the live series of the latest period, as `live_series` would order it. One query."""
     return (

@@ -21,7 +21,16 @@ from indicators.models import Indicator, Series
 from indicators.presenters import table as files
 from indicators.presenters.figure import bin_path, tick_path
 from indicators.presenters.groups import group_figure
-from indicators.presenters.words import MINUS, known_as, long_date, number, place, type_name, url
+from indicators.presenters.words import (
+    MINUS,
+    known_as,
+    long_date,
+    number,
+    place,
+    type_name,
+    url,
+    with_prefix,
+)
 from indicators.statistics.markers import MARKERS
 from indicators.statistics.rank import Floats, Ints, standings
 
@@ -187,7 +196,7 @@ def group_row(sheet: Sheet, group: Group) -> dict[str, Any]:
         parts.append(group_cell(figure) + ('<td class="rk"></td>' if sheet.ranked else ""))
     return {
         "name": group.name,
-        "what": f"group of {len(group.area_ids):,}",
+        "what": f"group of {len(group.area_ids):,}, taken together where they can be",
         "url": group.url,
         "cells": safe("".join(parts)),
     }
@@ -197,8 +206,9 @@ def group_cell(figure: dict[str, Any]) -> str:
     """Return the cell of a group's figure: a middle says that it is one."""
     if not figure["text"]:
         return f'<td class="no">{escape(figure["words"])}</td>'
-    words = f"<small>{escape(figure['words'])}</small>"
-    return f"<td>{escape(figure['text'])} {words}</td>"
+    if figure["kind"] == "combined" and not figure["part"]:
+        return f"<td>{escape(figure['text'])}</td>"
+    return f"<td>{escape(figure['text'])} <small>{escape(figure['words'])}</small></td>"
 
 
 def safe(markup: str) -> SafeString:
@@ -435,6 +445,7 @@ def charts(
             {
                 **heading(column),
                 "lanes": lanes,
+                "answer": span(column, sheet.areas, sheet.comparison.n_choosing),
                 "group": figure
                 and {
                     "name": sheet.group.name if sheet.group else "",
@@ -450,6 +461,30 @@ def charts(
             }
         )
     return found
+
+
+def span(column: Column, areas: Sequence[Area], n: int) -> str:
+    """Return “From 9.8 in Hartlepool to 25.7 in Middlesbrough.” of the first `n` rows."""
+    values = rounded_column(column)[:n]
+    there = np.flatnonzero(~np.isnan(values))
+    if len(there) < 2:
+        return ""
+    low, high = (int(there[pick(values[there])]) for pick in (np.argmin, np.argmax))
+    if values[low] == values[high]:
+        return f"The same everywhere: {worded(values[low], column.indicator)}."
+    ends = []
+    for row in (low, high):
+        same = int((values[there] == values[row]).sum())
+        where = place(areas[row]) if same == 1 else f"{same:,} of them"
+        show = with_prefix(float(values[row]), column.indicator)
+        ends.append(f"{show if row == low else worded(values[row], column.indicator)} in {where}")
+    return f"From {ends[0]} to {ends[1]}."
+
+
+def worded(value: float, indicator: Indicator) -> str:
+    """Return a value as it stands in a sentence: £31,400, 12.5%, 14.2 minutes."""
+    unit = "" if indicator.unit in {"", "%", indicator.prefix} else f" {indicator.unit}"
+    return f"{with_prefix(float(value), indicator)}{unit}"
 
 
 def axis(known: Floats, shown: Sequence[Series], extra: Sequence[float]) -> tuple[float, float]:

@@ -16,11 +16,12 @@ def group_figure(reading: GroupReading | None, indicator: Indicator) -> dict[str
     """Return what a group says of an indicator.
 
     `text` is the number alone, empty where there is none; `kind` is combined, middle or nothing;
+    `part` where some members have no figure;
     `words` say what it is, and are shown beside it: a middle is never the group's own figure.
     """
     if reading is None:
         words = "no data: not held for areas of this type in this period"
-        return {"kind": "nothing", "text": "", "prefix": "", "words": words}
+        return {"kind": "nothing", "text": "", "prefix": "", "part": False, "words": words}
 
     def show(value: float) -> str:
         return f"{indicator.prefix}{number(value, indicator.decimals)}"
@@ -39,7 +40,13 @@ def group_figure(reading: GroupReading | None, indicator: Indicator) -> dict[str
         words = f"no data: {reading.reason}"
     text = "" if reading.value is None else number(reading.value, indicator.decimals)
     prefix = indicator.prefix if text else ""
-    return {"kind": reading.kind, "text": text, "prefix": prefix, "words": words}
+    return {
+        "kind": reading.kind,
+        "text": text,
+        "prefix": prefix,
+        "part": reading.n_data < reading.n_members,
+        "words": words,
+    }
 
 
 def group_head(group: Group) -> dict[str, Any]:

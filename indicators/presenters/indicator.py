@@ -108,9 +108,12 @@ def answer(across: Across) -> list[str]:
         every = f"Every one of {among} has the same: {said(whole.lowest.value, indicator)}."
         return [*sentences, every]
     middle = f"; half were below {with_prefix(whole.median, indicator)}" if whole.median else ""
+    subject = indicator.name
+    if across.widest is not None and across.widest.value is not None:
+        subject = "It"
     sentences.append(
-        f"It ran from {end_words(whole.lowest, across)} to {end_words(whole.highest, across)} "
-        f"among {among}{middle}."
+        f"{subject} ran from {end_words(whole.lowest, across)} to "
+        f"{end_words(whole.highest, across)} among {among}{middle}."
     )
     return sentences
 
@@ -139,8 +142,8 @@ def quantile_words(across: Across) -> str:
     )
     plural = across.chosen.edition.area_type.name_plural
     return (
-        f"A tenth of the {plural} are at or below {tenth} and a tenth at or above {top}. The middle "
-        f"half lie between {quarter} and {upper}, with {half} in the middle."
+        f"A tenth of the {plural} are at or below {tenth} and a tenth at or above {top}. The "
+        f"middle half lie between {quarter} and {upper}, with {half} in the middle."
     )
 
 
@@ -233,7 +236,7 @@ def values_url(slug: str, chosen: Held) -> str:
 
 
 def details_url(across: Across) -> str:
-    """Return where names and figures of a block of areas are fetched: add `&block=` and a number."""
+    """Return where names and figures of a block are fetched: add `&block=` and a number."""
     return (
         f"/map/{across.chosen.edition.slug}/{across.indicator.slug}/areas.json"
         f"?period={across.chosen.text}"
@@ -415,7 +418,7 @@ def end_cell(end: End | None, across: Across) -> dict[str, str] | None:
 
 
 def history(across: Across) -> dict[str, Any] | None:
-    """Return every period of this kind at this level: a table, and lines where there are several."""
+    """Return every period of this kind at this level, as a table and as lines, or None for one."""
     indicator = across.indicator
     if len(across.history) < 2:
         return None
@@ -436,9 +439,7 @@ def history(across: Across) -> dict[str, Any] | None:
     rows = [
         {
             "label": m.series.period.label,
-            "url": address(
-                indicator.slug, level=m.held.edition.slug, period=m.held.text
-            ),
+            "url": address(indicator.slug, level=m.held.edition.slug, period=m.held.text),
             "selected": m.held.series_id == across.chosen.series_id,
             "values": [wide_value(m.wider.get(a.code, Value(None, 0)), indicator) for a in lines],
             "n": f"{m.series.n_values:,} of {m.series.n_members:,}"
@@ -605,11 +606,17 @@ def table_body(across: Across, order: Ints) -> SafeString:
     with_place = parent_of(across) is not None
     parts = []
     for row in table_rows(across, order):
-        known = f' <span class="known-as">{escape(row["known_as"])}</span>' if row["known_as"] else ""
+        known = (
+            f' <span class="known-as">{escape(row["known_as"])}</span>' if row["known_as"] else ""
+        )
         where = ""
         if with_place:
             name = escape(row["parent"])
-            where = f'<td><a href="/areas/{row["parent_code"]}/">{name}</a></td>' if name else "<td></td>"
+            where = (
+                f'<td><a href="/areas/{row["parent_code"]}/">{name}</a></td>'
+                if name
+                else "<td></td>"
+            )
         text = row["text"] or ("no data" + (f": {row['missing']}" if row["missing"] else ""))
         bar = (
             f'<svg width="100%" height="10" focusable="false"><rect class="fill-{row["class"]}" '
@@ -643,10 +650,11 @@ def files_table(across: Across, order: Ints, page: str) -> Table:
     indicator, series, who = across.indicator, across.series, across.roster
     release = series.release
     free = redistributable(release)
-    columns = [Column("code", "Code"), Column("name", "Name")]
-    data: dict[str, Any] = {}
+    own = [Column("code", "Code"), Column("name", "Name")]
     if (who.frame["known_as"] != "").any():
-        columns.append(Column("known_as", "Known as"))
+        own.append(Column("known_as", "Known as"))
+    columns = list(own)
+    data: dict[str, Any] = {}
     rank_here = across.chosen.edition.area_type.rank
     for wider, at in sorted(who.parents.items(), key=lambda pair: -pair[0].area_type.rank):
         kind = wider.area_type
@@ -660,8 +668,7 @@ def files_table(across: Across, order: Ints, page: str) -> Table:
             padded = up[part].append(pl.Series([None], dtype=pl.String))
             data[key] = padded.gather(index)
             columns.append(Column(key, heading))
-    base = who.frame.select("code", "name", *(["known_as"] if len(columns) > 2
-                            and columns[2].key == "known_as" else []))[order.astype(np.uint32)]  # fmt: skip
+    base = who.frame.select([c.key for c in own])[order.astype(np.uint32)]
     if free:
         letters = pl.Series([m.letters or None for m in MARKERS], dtype=pl.String)
         rank = across.out_of - (across.rank + across.tied - 1) + 1

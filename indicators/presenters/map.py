@@ -64,10 +64,13 @@ def legend(inside: Inside) -> dict[str, Any]:
     counts = np.bincount(inside.classes, minlength=len(labels) + 1)
     plural = series.edition.area_type.name_plural
     unit = f" ({unit_beside(indicator)})" if unit_beside(indicator) else ""
+    peers = f"{plural} in {place(indicator.scope)}"
+    if series.n_values < series.n_members:
+        peers += " with a figure"
     if len(labels) == N_CLASSES:
-        basis = f"Each class holds about a fifth of the {plural} in {place(indicator.scope)}."
+        basis = f"Each class holds about a fifth of the {peers}."
     else:
-        basis = f"Classes of the {plural} in {place(indicator.scope)}; many share one value."
+        basis = f"Classes of the {peers}; many share one value."
     return {
         "title": f"{indicator.short_name}, {series.period.label}{unit}",
         "classes": [
@@ -103,6 +106,19 @@ def rows(inside: Inside) -> list[dict[str, Any]]:
     ]
 
 
+def range_sentence(inside: Inside) -> str:
+    """Return “Mean income ran from £21,300 in Ashby to £34,000 in Birch”, or nothing."""
+    indicator = inside.series.indicator
+    known = [(v, a) for v, a in zip(inside.values.tolist(), inside.areas, strict=True) if v == v]
+    if not known:
+        return ""
+    low, high = min(known, key=lambda k: k[0]), max(known, key=lambda k: k[0])
+    return (
+        f"{indicator.name} ran from {with_prefix(low[0], indicator)} in {low[1].name} to "
+        f"{with_prefix(high[0], indicator)} in {high[1].name}"
+    )
+
+
 def flag(marker: int) -> str:
     """Return “ [e]” beside a value that carries a marker."""
     return f" [{MARKERS[marker].letters}]" if marker else ""
@@ -117,6 +133,7 @@ def values(inside: Inside) -> dict[str, Any]:
         "label": indicator.name,
         "unit": unit_of(series),
         "period": series.period.label,
+        "sentence": range_sentence(inside),
         "edition": series.edition.slug,
         "ordinals": inside.level.ordinals.tolist(),
         "codes": [row["code"] for row in table],

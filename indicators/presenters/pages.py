@@ -12,7 +12,6 @@ from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
 from areas.models import Area, Edition
-from areas.search import Answer, Found
 from indicators.insight.groups import NEIGHBOURS
 from indicators.insight.inside import Inside, Level
 from indicators.insight.profile import Entry, Figure, Profile
@@ -308,34 +307,6 @@ def ended(area: Area, successors: list[Area]) -> dict[str, Any]:
         "date": long_date(day),
         "reason": reason,
         "successors": [{"name": s.name, "code": s.code, "url": url(s)} for s in successors],
-    }
-
-
-def search_result(found: Found) -> dict[str, str]:
-    """Return one place that was found."""
-    note = found.note or known_as(found.area)
-    return {
-        "code": found.area.code,
-        "name": found.area.name,
-        "name_cy": found.area.name_cy,
-        "type": type_name(found.area),
-        "parent": found.parent,
-        "url": url(found.area),
-        "note": note,
-    }
-
-
-def search_page(question: str, answer: Answer) -> dict[str, Any]:
-    """Return the page of places that were found."""
-    return {
-        "q": question,
-        "results": [search_result(found) for found in answer.found],
-        "message": answer.message
-        or (
-            f"Only the first {len(answer.found)} are shown. Write more of the name to find others."
-            if answer.more
-            else ""
-        ),
     }
 
 

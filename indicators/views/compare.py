@@ -13,7 +13,6 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from areas import hierarchy
 from areas.groups import CODE, successors_of
 from areas.hierarchy import ancestors
 from areas.models import Area, AreaGroup
@@ -35,6 +34,7 @@ from indicators.presenters import comparison as presenter
 from indicators.presenters import groups as group_presenter
 from indicators.presenters import pages
 from indicators.presenters.figure import FEWEST_RANKED, rank_words
+from indicators.presenters.search import search_result
 from indicators.presenters.words import listed as in_words
 from indicators.presenters.words import long_date, place, type_name, url
 from indicators.views.downloads import file_response
@@ -205,11 +205,11 @@ def added(query: Asked) -> tuple[str | None, list[dict[str, Any]], str]:
     alike = [a for a in exact if a.area_type_id in kinds] or exact
     if len(alike) == 1:
         return query.address(codes=with_code(query, alike[0].code), add=""), [], ""
-    if len(answer.found) == 1:
+    if len(answer.found) == 1 and not answer.guess:
         return query.address(codes=with_code(query, answer.found[0].area.code), add=""), [], ""
     choices = [
         {
-            **pages.search_result(f),
+            **search_result(f),
             "url": query.address(codes=with_code(query, f.area.code), add=""),
         }
         for f in answer.found
@@ -521,7 +521,7 @@ def ready(query: Asked, areas: Sequence[Area]) -> list[dict[str, str]]:
         for a in reversed(ancestors(areas[0]))
         if a.area_type_id in {"authority", "region", "country", "uk"} and a.code not in query.codes
     ]  # fmt: skip
-    if hasattr(hierarchy, "neighbours") and query.group != NEIGHBOURS:
+    if query.group != NEIGHBOURS:
         found.append(
             {"label": f"areas that touch {areas[0].name}, together",
              "url": query.address(group=NEIGHBOURS)}

@@ -41,7 +41,7 @@ MOST_ASKED = 40
 MOST_GUESSED = 8
 MOST_PICKS = 4 * MOST_ASKED
 TOKEN = re.compile(r"^[A-Za-z0-9_-]{16}$")
-EXAMPLE = "E06000002\nHartlepool\nStockton-on-Tees, Darlington\nRedcar and Cleveland"
+EXAMPLE = "E06000002, Hartlepool, Stockton-on-Tees, Darlington"
 
 
 @dataclass

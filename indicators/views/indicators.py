@@ -40,6 +40,8 @@ from indicators.presenters.pages import attributions
 from indicators.views.downloads import file_response, refused
 
 LONGEST = 80
+# Beyond this a workbook or outlines take more than a moment to write, and the page says so.
+MANY_AREAS = 10_000
 HIGHEST_FIRST = "-value"
 
 
@@ -135,9 +137,7 @@ def indicator_list(request: HttpRequest) -> HttpResponse:
 
 def find_indicator(slug: str) -> Indicator:
     """Return the indicator; raises Refusal with the nearest names where there is none."""
-    found = (
-        Indicator.objects.select_related("theme", "scope__area_type").filter(slug=slug).first()
-    )
+    found = Indicator.objects.select_related("theme", "scope__area_type").filter(slug=slug).first()
     if found is not None:
         return found
     every = dict(Indicator.objects.values_list("slug", "name"))
@@ -229,11 +229,12 @@ def indicator_page(request: HttpRequest, slug: str) -> HttpResponse:
 def shown(result: Across, within: Area | None) -> dict[str, Any]:
     """Return what the page says but for its table."""
     indicator, chosen, series = result.indicator, result.chosen, result.series
+    edition = series.edition  # Read with the series: its tiles may be newer than what is kept.
     around = bounds((within or indicator.scope).pk, result.roster.version)
     config = None
-    if around and chosen.edition.tile_hash:
+    if around and edition.tile_hash:
         config = map_presenter.config(
-            edition=chosen.edition,
+            edition=edition,
             values_url=presenter.values_url(indicator.slug, chosen),
             bounds=around,
         ) | {"whole": True, "outside": f"Not comparable outside {indicator.scope.name}"}
@@ -250,9 +251,9 @@ def shown(result: Across, within: Area | None) -> dict[str, Any]:
         "method": presenter.method(result),
         "levels": presenter.levels(result),
         "periods": presenter.periods(result),
-        "level_name": presenter.level_names([chosen.edition])[chosen.edition.pk],
-        "edition": chosen.edition.name,
-        "boundary_note": chosen.edition.boundary_note if chosen.edition.approximate else "",
+        "level_name": presenter.level_names([edition])[edition.pk],
+        "edition": edition.name,
+        "boundary_note": edition.boundary_note if edition.approximate else "",
         "map": config,
         "legend": map_presenter.legend(result.as_inside()),
         "map_line": {
@@ -264,11 +265,12 @@ def shown(result: Across, within: Area | None) -> dict[str, Any]:
         "summary": presenter.summary(result),
         "history": presenter.history(result),
         "files": files,
+        "slow_files": result.inside.sum() > MANY_AREAS,
         "withheld": ""
         if files
         else f"{indicator.name} may be shown here but not passed on as a file: the licence of "
         f"{series.release.dataset.publisher} does not allow it.",
-        "sources": attributions([series.release], [chosen.edition]),
+        "sources": attributions([series.release], [edition]),
     }
 
 
@@ -372,8 +374,9 @@ def indicator_file(request: HttpRequest, slug: str, extension: str) -> HttpRespo
     result = asked_for(request, indicator)
     query = Query.read(request, slug)
     within = find_within(result, query.within)
-    order = listed(result, sort=request.GET.get("sort") and query.sort or "", within=within,
-                   q=query.q)  # fmt: skip
+    # A file is in the order of codes unless the reader sorts it.
+    sort = query.sort if request.GET.get("sort") else ""
+    order = listed(result, sort=sort, within=within, q=query.q)
     if not len(order):
         return refused(request, "No area of that level answers to what you asked for.", 404)
     page = request.build_absolute_uri(
@@ -408,9 +411,7 @@ def map_areas(request: HttpRequest, edition: str, indicator: str) -> HttpRespons
     block = request.GET.get("block", "")
     if not block.isascii() or not block.isdigit() or len(block) > 6:
         raise Http404("A block is a number from 0.")
-    return map_reply(
-        request, edition, indicator, lambda a: presenter.block_values(a, int(block))
-    )
+    return map_reply(request, edition, indicator, lambda a: presenter.block_values(a, int(block)))
 
 
 @require_safe

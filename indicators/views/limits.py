@@ -9,6 +9,7 @@ import structlog
 from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest
+from rest_framework.throttling import BaseThrottle
 
 log = structlog.get_logger("levelup.limits")
 HOUR = 3600
@@ -20,7 +21,8 @@ def too_often(request: HttpRequest, what: str, most: int, seconds: int = HOUR) -
     The visitor's address is kept only as a keyed hash, for `seconds`. Where the cache is away
     nothing is refused: the limit guards against floods, not against single readers.
     """
-    address = request.META.get("REMOTE_ADDR", "").encode()
+    # As the API counts visitors: behind as many proxies as LEVELUP_PROXIES says.
+    address = str(BaseThrottle().get_ident(request)).encode()
     who = hmac.new(settings.SECRET_KEY.encode(), address, hashlib.sha256).hexdigest()[:24]
     key = f"limit:{what}:{who}"
     try:

@@ -24,18 +24,17 @@ from django.views.decorators.http import require_safe
 
 from areas.hierarchy import outline, successors
 from areas.models import Area, Edition, Member
-from areas.search import LONGEST, search
 from indicators.insight import stands_out
 from indicators.insight.groups import Group, benchmark_group
 from indicators.insight.inside import Inside, Level, inside, levels
-from indicators.insight.live import data_version, latest
+from indicators.insight.live import data_version, latest, live_series_of
 from indicators.insight.profile import Entry, Profile, Standpoint, contents, profile, standpoint
 from indicators.models import Indicator, Release
 from indicators.presenters import map as map_presenter
 from indicators.presenters import pages
 from indicators.presenters.asked import EVERYTHING, Asked
 from indicators.presenters.figure import Reader
-from indicators.presenters.words import long_date, url, with_prefix
+from indicators.presenters.words import long_date, url
 
 UK = "K02000001"
 ENGLAND = "E92000001"
@@ -58,9 +57,9 @@ DOORS = (
         "text": "Map and sort England's local authorities by any figure. Other countries alike.",
     },
     {
-        "label": "See what is held",
-        "url": f"/areas/{ENGLAND}/",
-        "text": "Each figure for England with its definition, method, cautions and source.",
+        "label": "Explore an indicator",
+        "url": "/indicators/",
+        "text": "One figure for every place: mapped, sorted, and had as a file.",
     },
 )
 # Where the map of what lies inside begins: the smallest areas that the figure is known for, unless
@@ -91,26 +90,36 @@ def home(request: HttpRequest) -> HttpResponse:
             .order_by("-publisher_date", "-pk")[:5]
         ),
     }
-    context |= home_map()
+    context |= home_map(request.GET.get("show", ""))
     return render(request, "home.html", context)
 
 
-def home_map() -> dict[str, Any]:
-    """Return the map of the UK by local authority, or nothing while its figures are not held."""
+def home_map(show: str = "") -> dict[str, Any]:
+    """Return the map of the UK by local authority, or nothing while no figures are held.
+
+    `show` is the slug of another indicator than the usual one; one that is not held is passed over.
+    """
     uk = Area.objects.select_related("area_type").filter(code=UK).first()
     if uk is None:
         return {}
     level = next((x for x in levels(uk) if x.edition.area_type_id == "authority"), None)
-    series = latest(level.edition.pk, HOME_INDICATOR) if level else None
     around = outline(uk)
-    if level is None or series is None or around is None or not level.edition.tile_hash:
+    if level is None or around is None or not level.edition.tile_hash:
+        return {}
+    choices = dict(
+        live_series_of(level.edition.pk)
+        .order_by("indicator__theme__order", "indicator__name")
+        .values_list("indicator__slug", "indicator__name")
+    )
+    slug = next((s for s in (show, HOME_INDICATOR, *choices) if s in choices), None)
+    series = latest(level.edition.pk, slug) if slug else None
+    if series is None:
         return {}
     result = inside(level, series)
     indicator = result.series.indicator
-    known = [(v, a) for v, a in zip(result.values.tolist(), result.areas, strict=True) if v == v]
-    if not known:
+    sentence = map_presenter.range_sentence(result)
+    if not sentence:
         return {}
-    low, high = min(known, key=lambda k: k[0]), max(known, key=lambda k: k[0])
     return {
         "map": map_presenter.config(
             edition=level.edition,
@@ -122,12 +131,18 @@ def home_map() -> dict[str, Any]:
             "label": indicator.name,
             "period": result.series.period.label,
             "unit": map_presenter.unit_of(result.series),
-            "sentence": (
-                f"{indicator.name} runs from {with_prefix(low[0], indicator)} in {low[1].name} to "
-                f"{with_prefix(high[0], indicator)} in {high[1].name}"
-            ),
+            "sentence": sentence,
         },
         "map_rows": map_presenter.rows(result),
+        "choices": [
+            {
+                "label": name,
+                "url": f"/?show={other}",
+                "values": map_presenter.values_url(level.edition, other, uk),
+                "selected": other == slug,
+            }
+            for other, name in choices.items()
+        ],
         "sources": pages.attributions([result.series.release], [level.edition]),
     }
 
@@ -400,27 +415,6 @@ def map_values(request: HttpRequest, edition: str, indicator: str) -> HttpRespon
     response["ETag"] = etag
     response["Cache-Control"] = "no-cache"
     return response
-
-
-@require_safe
-def search_page(request: HttpRequest) -> HttpResponse:
-    """Show the places that a question finds."""
-    question = request.GET.get("q", "")[:LONGEST]
-    context = pages.search_page(question, search(question))
-    context["page_title"] = f"Places for “{question}”" if question else "Find a place"
-    return render(request, "search.html", context)
-
-
-@require_safe
-def suggest(request: HttpRequest) -> JsonResponse:
-    """Answer the first few places for the search box as the reader types."""
-    answer = search(request.GET.get("q", ""), limit=8)
-    return JsonResponse(
-        {
-            "results": [pages.search_result(found) for found in answer.found],
-            "message": answer.message,
-        }
-    )
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -12,7 +12,6 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from areas import hierarchy
 from areas.hierarchy import ancestors, successors
 from areas.models import Area
 from indicators.exports.files import FORMATS
@@ -354,6 +353,26 @@ def title(found: Found) -> str:
     return f"{plural[0].upper()}{plural[1:]} in {place(found.area)}"
 
 
+def answer(found: Found) -> str:
+    """Return the span of the column that the table is sorted by, or of its first."""
+    columns = found.sheet.comparison.columns
+    column = next((c for c in columns if c.indicator.slug == found.asked.sort), None)
+    column = column or next(iter(columns), None)
+    if column is None:
+        return ""
+    n = found.sheet.comparison.n_choosing
+    words = presenter.span(column, found.sheet.areas, n)
+    if not words:
+        return ""
+    period = f", {column.period.period}" if column.period else ""
+    whole = ""
+    row = next((r for r, _ in found.sheet.pinned if found.sheet.areas[r] is found.area), None)
+    if row is not None and column.values[row] == column.values[row]:
+        value = presenter.worded(column.values[row], column.indicator)
+        whole = f" {place(found.area)} as a whole: {value}."
+    return f"{column.indicator.name}{period}. {words}{whole[:1]}{whole[1:2].upper()}{whole[2:]}"
+
+
 def page(request: HttpRequest, found: Found) -> dict[str, Any]:
     """Return the context of the page."""
     query, area, sheet = found.asked, found.area, found.sheet
@@ -384,6 +403,7 @@ def page(request: HttpRequest, found: Found) -> dict[str, Any]:
         "heading": title(found),
         "area": {"name": area.name, "url": url(area), "code": area.code},
         "count": f"{len(sheet.order):,} {kind.name_plural if len(sheet.order) != 1 else kind.name}",
+        "answer": answer(found),
         "notices": found.notices,
         "levels": [
             {
@@ -407,7 +427,6 @@ def page(request: HttpRequest, found: Found) -> dict[str, Any]:
             "level": query.level,
             "sort": "" if by_name else ("-" if query.descending else "") + query.sort,
             "group": query.group if sheet.group is not None else "",
-            "neighbours": hasattr(hierarchy, "neighbours"),
         },
         "group": group_presenter.group_head(sheet.group) if sheet.group else None,
         "without_group": query.address(base, group=""),

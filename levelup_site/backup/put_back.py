@@ -152,8 +152,9 @@ def verify(database: str, header: Header, manifest: Manifest) -> None:
         found = postgres.tables(plain)
         for table, rows in manifest.tables.items():
             if found.get(table) != rows:
+                had = f"{found[table]:,}" if table in found else "no"
                 raise BackupError(
-                    f"{table} has {found.get(table, 'no'):,} rows after the restore, not {rows:,}: "
+                    f"{table} has {had} rows after the restore, not {rows:,}: "
                     "use another copy of the backup. Nothing was changed."
                 )
         if postgres.migrations(plain) != header.migrations:

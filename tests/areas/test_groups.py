@@ -18,6 +18,9 @@ from tests.conftest import NOON
 from tests.tiny_uk import COUNCILS, NEIGHBOURHOODS, WARDS
 
 pytestmark = pytest.mark.django_db
+patiently = settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 def codes(pasted) -> list[str]:
@@ -154,14 +157,18 @@ def test_nothing_pasted_breaks_the_reader(text):
             assert isinstance(label, str)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.text(max_size=200))
 def test_no_text_breaks_the_reading_of_areas(text):
     pasted = read_pasted(text.replace("\x00", ""))
     assert len(set(pasted.area_ids)) == len(pasted.area_ids)
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     st.lists(st.sampled_from(COUNCILS), min_size=1, unique=True),
     st.sampled_from(["\n", ",", "; ", "\r\n", " , ", "\n\n", "\t"]),

@@ -1,11 +1,24 @@
 """One box finds a place by its name, its code or its postcode."""
 
-import pytest
+from datetime import date
 
-from areas.search import search
-from tests.tiny_uk import COUNCILS, NEIGHBOURHOODS, WARDS
+import polars as pl
+import pytest
+import shapely
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pyproj import Transformer
+
+from areas.importing import load
+from areas.models import Area, Edition, Postcode
+from areas.search import search, slips_between
+from tests.tiny_uk import COUNCILS, NEIGHBOURHOODS, START, WARDS, square
 
 pytestmark = pytest.mark.django_db
+
+
+def add(code: str, name: str, kind: str, ended: date | None = None) -> None:
+    Area.objects.create(code=code, name=name, area_type_id=kind, valid_from=START, valid_to=ended)
 
 
 def codes(question: str) -> list[str]:
@@ -38,8 +51,28 @@ def test_a_code_or_its_beginning_finds_the_area():
 
 def test_an_ended_code_is_found_and_says_so():
     (found,) = search("E07000901").found
-    assert found.note == "ended on 1 April 2019"
+    assert found.note == "ended on 1 April 2019, followed by Cedar"
+    (other,) = search("e0700 0902").found
+    assert other.note == "ended on 1 April 2019, followed by Ashby and Birch"
     assert codes("Old")[:2] == ["E07000901", "E07000902"]
+
+
+def test_an_ended_area_says_since_when_where_that_is_known():
+    Area.objects.filter(code="E07000901").update(valid_from=date(2015, 5, 7))
+    (found,) = search("Old Cedar").found
+    assert found.note == "from 7 May 2015 to 1 April 2019, followed by Cedar"
+
+
+def test_places_that_last_come_before_ended_ones_of_the_same_name():
+    Area.objects.filter(code="E07000901").update(name="Cedar")
+    add("E05000999", "Cedar", "ward", ended=date(2020, 1, 1))
+    found = codes("Cedar")
+    assert found[:2] == [COUNCILS[2], "E07000901"]
+    assert found[-1] == "E05000999", "an ended ward is last, whatever its name"
+
+
+def test_a_code_that_nobody_has_is_said_to_be_so():
+    assert "has or had the code E06999999" in search("E06999999").message
 
 
 @pytest.mark.parametrize("question", ["AB1 1AA", "ab11aa", "A B 1 1 A A"])
@@ -67,15 +100,198 @@ def test_a_result_says_where_it_is():
     assert by_code[COUNCILS[0]] == "North"
 
 
+# Names in part, in other words, misspelt
+
+
+def test_a_council_with_the_very_word_comes_before_wards_that_only_begin_so():
+    add("E06000999", "Kingston upon Mull", "authority")
+    add("E05000998", "Mullion", "ward")
+    assert codes("mull") == ["E06000999", "E05000998"]
+
+
+def test_words_are_found_in_any_order():
+    assert codes("upper ashby") == [WARDS[0]]
+
+
+def test_a_place_is_found_in_the_place_that_holds_it():
+    assert codes("Ashby Upper, Ashby") == [WARDS[0]]
+    assert codes("Lower, Cedar") == [WARDS[5]]
+    assert codes("Upper, Nowhere") == []
+    assert set(codes("Ashby 001, Ashby")) == {NEIGHBOURHOODS[0]}
+
+
+def test_and_is_written_as_one_likes_and_saint_too():
+    add("E06000998", "Rust and Oak", "authority")
+    add("E05000997", "St. Ives & Sea", "ward")
+    assert codes("rust & oak") == codes("Rust and Oak") == ["E06000998"]
+    assert codes("Saint Ives and Sea") == ["E05000997"]
+
+
+def test_a_name_that_was_given_up_leads_to_the_place():
+    add("E07000112", "Folkestone and Hythe", "authority")
+    assert codes("Shepway") == ["E07000112"]
+
+
 @pytest.mark.parametrize(
-    "question",
-    ["", "   ", "%", "_", "\\", "'; DROP TABLE areas_area; --", "x" * 5000, "0", "...", "-"],
-)
+    ("question", "code"),
+    [("Aishby", COUNCILS[0]), ("Asbhy", COUNCILS[0]), ("Cedr", COUNCILS[2]),
+     ("Ashby Uper", WARDS[0]), ("Brich Lower", WARDS[3])],
+)  # fmt: skip
+def test_a_misspelt_name_is_guessed_and_said_to_be_a_guess(question, code):
+    answer = search(question)
+    assert answer.guess
+    assert answer.found[0].area.code == code
+    assert answer.message == f"No place is called “{question}”; showing names like it."
+
+
+def test_a_name_that_is_there_is_not_guessed_at():
+    assert not search("Ashby").guess
+    assert search("Ashby").message == ""
+
+
+@settings(deadline=None)
+@given(st.text("abc", max_size=6), st.text("abc", max_size=6))
+def test_slips_are_counted_as_the_textbook_counts_them(one, other):
+    assert slips_between(one, other) == slow_slips(one, other)
+
+
+def slow_slips(one: str, other: str) -> int:
+    """Damerau's distance without a second change to a pair, by its definition."""
+    if not one or not other:
+        return len(one) + len(other)
+    found = [
+        slow_slips(one[:-1], other) + 1,
+        slow_slips(one, other[:-1]) + 1,
+        slow_slips(one[:-1], other[:-1]) + (one[-1] != other[-1]),
+    ]
+    if len(one) > 1 and len(other) > 1 and one[-1] == other[-2] and one[-2] == other[-1]:
+        found.append(slow_slips(one[:-2], other[:-2]) + 1)
+    return min(found)
+
+
+# Postcodes
+
+
+def test_an_ended_postcode_says_when_it_ended():
+    Postcode.objects.filter(pk="AB11AB").update(ended=date(2019, 5, 1))
+    answer = search("AB1 1AB")
+    assert answer.message == "The postcode AB1 1AB ended in May 2019. These areas held it."
+    assert answer.found[0].note == "held AB1 1AB"
+    assert [f.note for f in search("AB1").found] == ["1 postcode begins AB1"] * 2
+
+
+def test_an_outward_code_is_not_the_beginning_of_a_longer_one():
+    Postcode.objects.create(postcode="AB109ZZ", ward=Area.objects.get(code=WARDS[5]))
+    assert codes("AB1") == [WARDS[0], WARDS[2]]
+    assert codes("AB10") == [WARDS[5]]
+    assert codes("AB1 1") == [WARDS[0]]
+
+
+def test_a_letter_taken_for_a_digit_is_mended():
+    answer = search("ABl IAA")
+    assert answer.message == "Read as the postcode AB1 1AA."
+    assert answer.found[0].area.code == NEIGHBOURHOODS[0]
+
+
+def test_a_malformed_postcode_is_said_to_be_so():
+    assert "“AB1 1A1” is not in the form of a postcode" in search("AB1 1A1").message
+
+
+# Places on the map
+
+
+@pytest.mark.parametrize("question", ["400500 500500", "NZ 005 005", "NZ0050000500"])
+def test_a_point_finds_what_is_around_it_from_the_smallest(question):
+    found = codes(question)
+    assert found[:3] == [NEIGHBOURHOODS[0], WARDS[0], COUNCILS[0]]
+    assert found[3:] == ["E12000901", "E92000001", "K03000001", "K02000001"]
+    assert search(question).found[0].note.startswith("contains ")
+
+
+def test_degrees_find_the_same_places_as_metres():
+    x, y = 402_500, 498_500
+    lat, lon = Transformer.from_crs(27700, 4326).transform(x, y)
+    assert codes(f"{lat:.5f}, {lon:.5f}") == codes(f"{x} {y}")
+    assert codes(f"{lon:.5f} {lat:.5f}") == codes(f"{x} {y}")
+    assert codes(f"{x} {y}")[0] == NEIGHBOURHOODS[10]
+
+
+def test_the_newest_outlines_count():
+    new = Edition.objects.create(
+        slug="ward-new", name="New wards", area_type_id="ward", date=date(2030, 1, 1)
+    )
+    load.load_members(new, pl.Series([WARDS[7]]))
+    load.load_boundaries(new, pl.Series([WARDS[7]]), pl.Series([shapely.to_wkb(square(0, 0))]))
+    assert codes("400500 500500")[1] == WARDS[7]
+
+
+def test_a_point_in_the_sea_or_abroad_is_answered_with_a_sentence():
+    assert "is in the sea" in search("54.0, -8.0").message
+    assert "outside the United Kingdom" in search("48.85, 2.35").message
+
+
+# All of them, a page at a time
+
+
+def test_answers_are_counted_by_type_and_narrowed_to_one():
+    answer = search("Ashby", counting=True)
+    assert [(c.kind, c.name, c.n) for c in answer.counts] == [
+        ("authority", "local authority", 1),
+        ("ward", "wards", 2),
+        ("lsoa", "neighbourhoods", 4),
+    ]
+    assert len(answer.found) == 7
+    wards = search("Ashby", kind="ward")
+    assert [f.area.code for f in wards.found] == [WARDS[1], WARDS[0]]
+    assert [f.area.code for f in search("AB1 1AA", kind="authority").found] == [COUNCILS[0]]
+
+
+@pytest.mark.parametrize("question", ["Ashby", "S0100", "a", "lower"])
+def test_pages_make_up_the_whole_and_nothing_twice(question):
+    whole = codes(question)
+    paged: list[str] = []
+    start, more = 0, True
+    while more:
+        answer = search(question, 2, start=start)
+        paged += [f.area.code for f in answer.found]
+        start, more = start + 2, answer.more
+    assert paged[: len(whole)] == whole
+    assert len(paged) == len(set(paged))
+
+
+# Whatever is typed
+
+STRANGE = [
+    "", "   ", "%", "_", "\\", "'; DROP TABLE areas_area; --", "x" * 10_000, "0", "...", "-",
+    "😀🏴󠁧󠁢󠁳󠁣󠁴󠁿", "\u202eyhsA", "%_%_%", "(.*)+$", "[a-z", "{", "\0", "a\0b" * 50, "1" * 500,
+    "'" * 99, "\ud800", "ŁÉ" * 400, "null", "None", "<script>", "${7*7}", "%s", "%(limit)s",
+    ",,,,", "{named}", "É,É", "1,1,1", "NZ" + "9" * 40, "°'\"N", " ".join("abcdefghij"),
+    "-" * 120, "9" * 30 + "." + "9, 1",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("question", STRANGE)
 def test_strange_questions_find_nothing_and_break_nothing(question):
-    assert search(question).found == []
+    before = Area.objects.count()
+    answer = search(question, counting=True)
+    assert answer.found == []
+    assert Area.objects.count() == before
+
+
+@given(question=st.text(max_size=150))
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_any_text_is_answered(db, question):
+    answer = search(question, 5, counting=True)
+    assert len(answer.found) <= 5
+    assert isinstance(answer.message, str)
 
 
 def test_search_takes_few_queries(django_assert_max_num_queries):
-    for question in ("Ashby", "AB1", "AB1 1AA", COUNCILS[0]):
-        with django_assert_max_num_queries(6):
-            search(question)
+    for question, most in {
+        "Ashby": 4, "AB1": 5, "AB1 1AA": 4, COUNCILS[0]: 3, "Aishby": 6, "400500 500500": 6,
+        "zzzz": 5,
+    }.items():  # fmt: skip
+        with django_assert_max_num_queries(most):
+            search(question, 8)

@@ -28,7 +28,10 @@ from indicators.models import DataVersion
 from levelup_site.backup import BackupError, archive, postgres, put_back, take
 from tests import databases
 from tests.conftest import NOON, shares
+from tests.filled import fill
 from tests.tiny_uk import COUNCILS, NEIGHBOURHOODS
+
+pytestmark = pytest.mark.django_db
 
 SOURCE = f"levelup_backup_source_{os.getpid()}"
 TARGET = f"levelup_backup_target_{os.getpid()}"
@@ -42,46 +45,12 @@ def silent(text: str) -> None:
     """Hear nothing."""
 
 
-def fill() -> None:
-    """Give the tiny UK an account, an indicator and three releases, one of them withdrawn."""
-    from django.contrib.auth.models import User
-
-    from areas.models import Area
-    from indicators.models import Dataset, Indicator, Licence, Release, Theme
-    from indicators.releases.publish import publish, withdraw
-    from indicators.releases.stage import stage
-
-    admin = User.objects.create_superuser("admin", password="a pass phrase for tests")
-    licence = Licence.objects.create(slug="open", name="Open licence", attribution="Thank us.")
-    dataset = Dataset.objects.create(slug="census", name="Census", publisher="X", licence=licence)
-    Indicator.objects.create(
-        slug="share",
-        name="Share",
-        short_name="Share",
-        theme=Theme.objects.create(slug="people", name="Pobl â chŵn"),
-        definition="Some residents as a share of all.",
-        unit="%",
-        multiplier=100.0,
-        aggregation="ratio",
-        scope=Area.objects.get(code="K02000001"),
-    )
-    for number, slug in enumerate(("first", "second", "third")):
-        release = Release.objects.create(
-            dataset=dataset, slug=slug, name=f"The {slug}", licence=licence, received_at=NOON
-        )
-        values: list[float | None] = [float(n + number) for n in range(1, 16)]
-        stage(release=release, table=shares([*values, None]), at=NOON)
-        publish(release=release, by=admin, at=NOON.replace(minute=number))
-        if slug == "third":
-            withdraw(release=release, by=admin, at=NOON.replace(minute=9))
-
-
 @pytest.fixture(scope="module")
 def source(django_db_setup, django_db_blocker) -> Iterator[str]:
     """A database with the tiny UK and releases, beside the tests' own."""
     with (
         django_db_blocker.unblock(),
-        databases.fresh(SOURCE, template=str(connection.settings_dict["NAME"])) as name,
+        databases.fresh(SOURCE, template=databases.leave_tests_database()) as name,
     ):
         with databases.turned_to(name):
             fill()
@@ -146,20 +115,42 @@ def files_of(home: Path) -> dict[str, bytes]:
     }
 
 
-@pytest.fixture
-def refused(target) -> Callable[..., None]:
-    """Check that a file is refused in one sentence or few, and that nothing is changed."""
+Refused = Callable[..., None]
+
+
+def nothing_changes(name: str, home: Path) -> Refused:
+    """Return a check that a file is refused in a sentence or few, and that nothing is changed."""
 
     def check(path: Path, match: str, *, replace: bool = False) -> None:
-        before = databases.names(), databases.checksums(TARGET), files_of(target)
+        before = databases.names(), databases.checksums(name), files_of(home)
         with pytest.raises(BackupError, match=match) as error:
             restore(path, replace=replace)
         assert "Traceback" not in str(error.value)
         assert "\n" not in str(error.value)
-        after = databases.names(), databases.checksums(TARGET), files_of(target)
-        assert after == before
+        assert (databases.names(), databases.checksums(name), files_of(home)) == before
 
     return check
+
+
+@pytest.fixture
+def refused_here(target) -> Refused:
+    """Check that a file is refused by the target as the test has left it."""
+    return nothing_changes(TARGET, target)
+
+
+@pytest.fixture(scope="module")
+def empty(source, tmp_path_factory) -> Iterator[tuple[str, Path]]:
+    """An empty database and home that many refusals share, since none changes them."""
+    with databases.fresh(f"{TARGET}_empty") as name:
+        yield name, tmp_path_factory.mktemp("empty")
+
+
+@pytest.fixture
+def refused(empty) -> Iterator[Refused]:
+    """Check that a file is refused by an empty installation."""
+    name, home = empty
+    with databases.turned_to(name), at_home(home):
+        yield nothing_changes(name, home)
 
 
 def test_everything_comes_back(source, kept, whole, target):
@@ -189,7 +180,7 @@ def test_the_rules_of_the_database_come_back_too(whole, target):
     restore(whole)
     from indicators.models import AuditEntry, Series
 
-    with pytest.raises(psycopg.Error), databases.postgres.connect(TARGET) as plain:
+    with pytest.raises(psycopg.Error), postgres.connect(TARGET) as plain:
         plain.execute("UPDATE indicators_auditentry SET action = 'nothing'")
     assert AuditEntry.objects.exists()
     # A sequence goes on where it was, and a bucket takes more.
@@ -214,7 +205,7 @@ def test_no_reader_is_told_that_an_older_page_is_still_true(source, whole, targe
     day = 24 * 60 * 60
     assert DataVersion.objects.get().version == then + day
     DataVersion.objects.update(version=10**9)
-    databases.release_connections()
+    connection.close()
     restore(whole, replace=True)
     assert DataVersion.objects.get().version == 10**9 + 1
 
@@ -254,10 +245,12 @@ def test_an_empty_database_is_not_backed_up(target, tmp_path):
     assert not (tmp_path / "x.tar.zst").exists()
 
 
-def test_a_database_that_holds_something_is_left_alone_unless_we_are_told(whole, target, refused):
+def test_a_database_that_holds_something_is_left_alone_unless_we_are_told(
+    whole, target, refused_here
+):
     restore(whole)
-    databases.release_connections()
-    refused(whole, r"already holds 26 areas, 1 datasets, 1 accounts: .* --replace")
+    connection.close()
+    refused_here(whole, r"already holds 36 areas, 1 datasets, 1 accounts: .* --replace")
     with postgres.connect(TARGET) as plain:
         plain.execute("DELETE FROM areas_postcode")
     restore(whole, replace=True)
@@ -265,13 +258,13 @@ def test_a_database_that_holds_something_is_left_alone_unless_we_are_told(whole,
     assert not {n for n in databases.names() if "restoring" in n or "replaced" in n}
 
 
-def test_somebody_elses_tables_are_not_dropped(whole, target, refused):
+def test_somebody_elses_tables_are_not_dropped(whole, target, refused_here):
     with postgres.connect(TARGET) as plain:
         plain.execute("CREATE TABLE ledger (n int)")
-    refused(whole, r"tables of something else \(public\.ledger\)")
+    refused_here(whole, r"tables of something else \(public\.ledger\)")
 
 
-def test_a_database_in_use_is_left_alone(whole, target, refused, monkeypatch):
+def test_a_database_in_use_is_left_alone(whole, target, refused_here, monkeypatch):
     monkeypatch.setattr(put_back, "SECONDS_TO_LEAVE", 0.3)
     with postgres.connect(TARGET):
         with pytest.raises(BackupError, match="1 connections use the database"):
@@ -279,11 +272,11 @@ def test_a_database_in_use_is_left_alone(whole, target, refused, monkeypatch):
         assert not {n for n in databases.names() if "restoring" in n}
 
 
-def test_an_upload_that_differs_is_left_alone_unless_we_are_told(whole, target, refused):
+def test_an_upload_that_differs_is_left_alone_unless_we_are_told(whole, target, refused_here):
     upload = target / "media" / "aa" / "upload.csv"
     upload.parent.mkdir(parents=True)
     upload.write_bytes(b"mine")
-    refused(whole, "upload.csv is there already")
+    refused_here(whole, "upload.csv is there already")
     restore(whole, replace=True)
     assert upload.read_bytes() == b"code,value\n" * 5000
 
@@ -303,7 +296,7 @@ def test_a_role_that_may_not_make_databases_is_told_what_to_ask_for(whole, targe
             server.execute("DROP ROLE levelup_backup_guest")
 
 
-def test_without_pg_restore_a_sentence_says_what_to_install(whole, target, refused, monkeypatch):
+def test_without_pg_restore_a_sentence_says_what_to_install(whole, refused, monkeypatch):
     monkeypatch.setattr(postgres, "PLACES", ())
     monkeypatch.setattr(postgres.shutil, "which", lambda name: None)
     refused(whole, r"pg_restore .* is not installed here: install the package postgresql-client-")
@@ -457,7 +450,7 @@ def test_a_file_under_the_wrong_hash_is_refused(whole, refused, tmp_path):
         (
             "manifest.json",
             lambda m: m["tables"].update({"public.areas_area": 99}),
-            "public.areas_area has 26 rows after the restore, not 99",
+            "public.areas_area has 36 rows after the restore, not 99",
         ),
         (
             "manifest.json",
@@ -516,7 +509,7 @@ def test_the_commands_do_it_and_say_so_or_say_why_not(whole, target, tmp_path):
     assert "3 files as of 2026-12-01" in done.stdout
     again = command("restore", str(whole), home=target)
     assert again.returncode == 1
-    assert "already holds 26 areas" in again.stderr
+    assert "already holds 36 areas" in again.stderr
     assert "Traceback" not in again.stderr
     second = command("backup", str(tmp_path / "second.tar.zst"), home=target)
     assert second.returncode == 0, second.stderr

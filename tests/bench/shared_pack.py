@@ -36,9 +36,47 @@ class Entry(NamedTuple):
     options: dict[str, Any]
 
 
+# What readers call editions whose type and year do not say it all.
+NAMES = {
+    "lsoa-2011-ew": "LSOAs 2011 (England and Wales)",
+    "dz-2011": "Data zones 2011 (Scotland)",
+    "soa-2011": "Super output areas 2011 (Northern Ireland)",
+    "msoa-2011-ew": "MSOAs 2011 (England and Wales)",
+    "iz-2011": "Intermediate zones 2011 (Scotland)",
+    "ward-2017-england": "Wards 2017 (England)",
+    "lsoa-2021-ew": "LSOAs 2021 (England and Wales)",
+    "sdz-2021": "Super data zones 2021 (Northern Ireland)",
+    "msoa-2021-ew": "MSOAs 2021 (England and Wales)",
+    "authority-2019": "Local authorities, from April 2019",
+    "authority-2021": "Local authorities, from April 2021",
+    "authority-2024": "Local authorities, May 2024",
+    "authority-2025-ons": "Local authorities, May 2025 (ONS outlines)",
+    "ward-2025-ons": "Wards, May 2025 (United Kingdom)",
+    "country-2025-ons": "Countries (ONS outlines)",
+    "region-2025-ons": "English regions (ONS outlines)",
+    "country-2025-admin": "Countries (outlines to 100 m)",
+    "region-2025-admin": "English regions (outlines to 100 m)",
+    "authority-2025-admin": "Local authorities, May 2025 (outlines to 100 m)",
+    "dz-2001": "Data zones 2001 (Scotland)",
+    "lsoa-2001-ew": "LSOAs 2001 (England and Wales)",
+    "soa-2001": "Super output areas 2001 (Northern Ireland)",
+    "output-area-2011-gb": "Output areas 2011 (Great Britain)",
+    "small-area-2011": "Small areas 2011 (Northern Ireland)",
+    "ward-2017-ew": "Wards with a best-fit LSOA, December 2017",
+    "ward-2019-ew": "Wards with a best-fit LSOA, December 2019",
+    "ward-2024-ew": "Wards with a best-fit LSOA, May 2024",
+    "authority-2017-gb": "Local authorities 2017 (Great Britain)",
+    "council-2020": "Councils 2020 (Scotland)",
+    "dz-2021-ni": "Data zones 2021 (Northern Ireland)",
+    "country-2025-codes": "Countries (list of codes)",
+    "region-2025-codes": "English regions (list of codes)",
+}
+
+
 def areas(file: str, edition: str, kind: str, day: str, **more: Any) -> Entry:
+    said = {"name": NAMES[edition]} if edition in NAMES else {}
     return Entry("import_areas", file, {"edition": edition, "area_type": kind,
-                 "date": date.fromisoformat(day), **more})  # fmt: skip
+                 "date": date.fromisoformat(day), **said, **more})  # fmt: skip
 
 
 def listed(file: str, edition: str, kind: str, day: str, **more: Any) -> Entry:
@@ -63,6 +101,11 @@ WARD25 = "ward25_lad25_region_country.csv"
 NI21 = "ni_dz21_sdz21_dea14_lgd14.csv"
 DZ11 = "scotland_dz11_lookup_as_published.csv.gz"
 MIXED = "Put together from wards of several years; good for maps, not for measuring."
+RURAL = [
+    ("ruc11_lsoa11.csv.gz", "lsoa-2011-ew", "2011", "2011-03-27"),
+    ("ruc16_dz11.csv", "dz-2011", "2016", "2016-12-31"),
+    ("ruc21_lsoa21.csv.gz", "lsoa-2021-ew", "2021", "2021-03-21"),
+]
 PLAN = [
     # Outlines, the oldest first.
     areas(f"{B}lsoa_2011.geojson.gz", "lsoa-2011-ew", "lsoa", "2011-03-27"),
@@ -96,6 +139,7 @@ PLAN = [
     # Sets of areas that only lookups hold.
     Entry("import_areas", "lookups/dz01_dz11.csv", {
         "edition": "dz-2001", "area_type": "lsoa", "date": date(2001, 4, 29),
+        "name": NAMES["dz-2001"],
         "no_outlines": True, "code_column": "dz01_code"}),
     listed("lsoa01_lsoa11.csv.gz", "lsoa-2001-ew", "lsoa", "2001-04-29"),
     listed("ni_soa01_lgd14.csv", "soa-2001", "lsoa", "2001-04-29"),
@@ -181,10 +225,13 @@ PLAN = [
     Entry("import_names", "lookups/ons_explore_local_statistics_areas_list.json", {
         "code_column": "areacd", "name_column": "areanm"}),
     Entry("import_postcodes", "lookups/trafford_postcodes_sample.csv.gz", {"part": True}),
-    *[Entry("import_overlaps", f"lookups/{f}", {"from_edition": e, "to_edition": "country-2025",
-            "kind": "best-fit"})
-      for f, e in [("ruc11_lsoa11.csv.gz", "lsoa-2011-ew"), ("ruc16_dz11.csv", "dz-2011"),
-                   ("ruc21_lsoa21.csv.gz", "lsoa-2021-ew")]],
+    # Classes of places: an edition of classes, and which class each neighbourhood is of.
+    *[entry for f, below, year, day in RURAL for entry in (
+        listed(f, f"rural-urban-{year}", "rural-urban", day, code_column=f"ruc{year[2:4]}_code",
+               name_column="classification", code_prefix=f"RUC{year[2:4]}",
+               new_type="rural-urban class,rural-urban classes,95"),
+        overlap(f, below, f"rural-urban-{year}", "exact", to_column=f"ruc{year[2:4]}_code",
+                to_prefix=f"RUC{year[2:4]}"))],
 ]  # fmt: skip
 IMPORTERS: dict[str, tuple[Any, Any]] = {
     "import_areas": (import_areas, AreaOptions),

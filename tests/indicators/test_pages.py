@@ -33,10 +33,10 @@ def test_home_shows_a_map_once_incomes_are_live(make_indicator, put_live, client
         shares([4.0, 2, 3, 1], [1.0] * 4, codes=COUNCILS, edition="authority",
                indicator="taxpayer-income").with_columns(value="numerator")
     )  # fmt: skip
-    assert "runs from" not in client.get("/").content.decode()  # Until its map is drawn.
+    assert "ran from" not in client.get("/").content.decode()  # Until its map is drawn.
     Edition.objects.filter(slug="authority").update(tile_hash="0" * 32)
     page = client.get("/").content.decode()
-    assert "runs from £1.0 in Dale to £4.0 in Ashby" in page
+    assert "ran from £1.0 in Dale to £4.0 in Ashby" in page
 
 
 def test_a_lower_case_code_leads_to_the_true_address(client):

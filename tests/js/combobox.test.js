@@ -66,3 +66,16 @@ test("an empty box has no suggestions", () => {
 test("a single place is said in the singular", () => {
   assert.equal(announcement(answered(typed(closed, "a"), "a", { results: results.slice(1) })), "1 place found.");
 });
+
+test("Home and End go to the first and last suggestion once one is reached", () => {
+  const chosen = pressed(open, "ArrowDown").state;
+  assert.equal(pressed(chosen, "End").state.active, 1);
+  assert.equal(pressed(pressed(chosen, "End").state, "Home").state.active, 0);
+  assert.equal(pressed(open, "Home").handled, false);
+  assert.equal(pressed(closed, "End").handled, false);
+});
+
+test("names that are only like the question are said to be so before they are counted", () => {
+  const state = answered(typed(closed, "midl"), "midl", { results, message: "No place is called “midl”." });
+  assert.equal(announcement(state), "No place is called “midl”. 2 places found.");
+});

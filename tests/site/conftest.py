@@ -59,6 +59,10 @@ class Reply:
         return body.decode()
 
     @property
+    def body_unzipped(self) -> bytes:
+        return gzip.decompress(self.body) if self.zipped else self.body
+
+    @property
     def zipped(self) -> bool:
         return self.headers.get("content-encoding") == "gzip"
 

@@ -28,6 +28,7 @@ class Command(ImportCommand):
         parser.add_argument("--note", default="", help="What a reader should know of outlines.")
         parser.add_argument("--approximate", action="store_true", help="Outlines are rough.")
         parser.add_argument("--code-column", default="")
+        parser.add_argument("--code-prefix", default="", help="Put before codes of a class (A1).")
         parser.add_argument("--name-column", default="")
         parser.add_argument("--welsh-column", default="")
         parser.add_argument("--known-as-column", default="")

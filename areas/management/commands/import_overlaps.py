@@ -24,6 +24,7 @@ class Command(ImportCommand):
         parser.add_argument("--kind", required=True, choices=OverlapSet.Kind.values)
         parser.add_argument("--from-column", default="")
         parser.add_argument("--to-column", default="")
+        parser.add_argument("--to-prefix", default="", help="Put before codes of a class (A1).")
         parser.add_argument("--weight-column", default="", help="Shares that sum to 1.")
         parser.add_argument("--shares-of", default="", help="People or homes to share by.")
         parser.add_argument("--source", default="", help="Where the lookup comes from.")

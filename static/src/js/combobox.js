@@ -40,6 +40,11 @@ export function pressed(state, key) {
       if (open) return { state: dismissed(state), effect: null, handled: true };
       if (state.query) return { state: typed(state, ""), effect: { clear: true }, handled: true };
       return { state, effect: null, handled: false };
+    // With a suggestion reached, the first and the last; else the reader's own words.
+    case "Home":
+    case "End":
+      if (!open || active < 0) return { state, effect: null, handled: false };
+      return at(key === "Home" ? 0 : last);
     case "Tab":
       return { state: dismissed(state), effect: null, handled: false };
     default:
@@ -51,5 +56,6 @@ export function pressed(state, key) {
 export function announcement({ open, options, message }) {
   if (!open) return "";
   if (options.length === 0) return message;
-  return options.length === 1 ? "1 place found." : `${options.length} places found.`;
+  const found = options.length === 1 ? "1 place found." : `${options.length} places found.`;
+  return message ? `${message} ${found}` : found;
 }

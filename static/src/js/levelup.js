@@ -50,7 +50,7 @@ if (panel) {
     else if (link.dataset.values) showsOnClick(link, () => choose(link), close);
   }
   wire = (root) => {
-    for (const line of root.querySelectorAll("[data-values]")) {
+    for (const line of root.querySelectorAll("article[data-values]")) {
       showsOnClick(line.querySelector("[data-show]"), () => show(line, { scroll: true }));
       // Beside the map, a figure reached with the keyboard shows itself on it.
       let timer = 0;

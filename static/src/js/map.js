@@ -161,8 +161,10 @@ export function start(panel) {
     choose(null);
     find("label").textContent = fresh.label;
     find("period").textContent = [fresh.period, fresh.unit].filter(Boolean).join(", ");
+    const heading = document.querySelector("[data-map-sentence]");
+    if (heading && fresh.sentence) heading.textContent = fresh.sentence;
     box.setAttribute("aria-label", label());
-    for (const line of document.querySelectorAll("[data-values]")) {
+    for (const line of document.querySelectorAll("article[data-values]")) {
       const on = line.id === id;
       line.classList.toggle("is-shown", on);
       line.querySelector("[data-show]")?.setAttribute("aria-current", String(on));

@@ -21,29 +21,44 @@ export function startSearch(form) {
   list.setAttribute("role", "listbox");
 
   function draw() {
-    list.replaceChildren(
-      ...state.options.map((option, index) => {
-        const row = document.createElement("li");
-        row.id = `${list.id}-${index}`;
-        row.setAttribute("role", "option");
-        row.setAttribute("aria-selected", String(index === state.active));
-        row.dataset.index = index;
-        const name = document.createElement("span");
-        name.className = "suggestion-name";
-        name.append(...marked(option.name, state.query));
-        const rest = document.createElement("span");
-        rest.className = "suggestion-rest";
-        rest.textContent = [option.type, option.parent && `in ${option.parent}`, option.code].filter(Boolean).join(", ");
-        row.append(name, " ", rest);
-        return row;
-      }),
-    );
+    const rows = state.options.map((option, index) => {
+      const row = document.createElement("li");
+      row.id = `${list.id}-${index}`;
+      row.setAttribute("role", "option");
+      row.setAttribute("aria-selected", String(index === state.active));
+      row.dataset.index = index;
+      const name = document.createElement("span");
+      name.className = "suggestion-name";
+      name.append(...marked(option.name, state.query));
+      const rest = document.createElement("span");
+      rest.className = "suggestion-rest";
+      rest.textContent = [option.type, option.parent && `in ${option.parent}`, option.code].filter(Boolean).join(", ");
+      row.append(name, " ", rest);
+      if (option.note) {
+        const note = document.createElement("span");
+        note.className = "suggestion-note";
+        note.textContent = option.note;
+        row.append(" ", note);
+      }
+      return row;
+    });
+    const heading = [];
+    if (state.message && rows.length) {
+      // Seen above the suggestions; heard from the status.
+      const said = document.createElement("li");
+      said.className = "suggestion-message";
+      said.setAttribute("role", "presentation");
+      said.setAttribute("aria-hidden", "true");
+      said.textContent = state.message;
+      heading.push(said);
+    }
+    list.replaceChildren(...heading, ...rows);
     const shown = state.open && state.options.length > 0;
     list.hidden = !shown;
     input.setAttribute("aria-expanded", String(shown));
     if (shown && state.active >= 0) {
       input.setAttribute("aria-activedescendant", `${list.id}-${state.active}`);
-      list.children[state.active].scrollIntoView({ block: "nearest" });
+      rows[state.active].scrollIntoView({ block: "nearest" });
     } else input.removeAttribute("aria-activedescendant");
     const said = announcement(state);
     status.textContent = said;
