@@ -14,7 +14,6 @@ from indicators.insight.groups import COMBINED, MIDDLE, NEIGHBOURS, Group, Group
 from indicators.insight.live import Reading
 from indicators.insight.profile import MOST_TICKS, Figure, Rank
 from indicators.models import Indicator, Release, Series
-from indicators.presenters.asked import Asked
 from indicators.presenters.words import (
     amount,
     long_date,
@@ -58,7 +57,8 @@ class Reader:
 
 def figure_address(slug: str, group: str = "") -> str:
     """Return the address of a figure's line on its profile, whatever theme is open there."""
-    return Asked(show=slug, group=group).address(slug)
+    # Slugs and tokens need no quoting, and a page of many figures has hundreds of these.
+    return f"?show={slug}{f'&with={group}' if group else ''}#{slug}"
 
 
 def figure_line(figure: Figure, area: Area, country: Area | None, reader: Reader) -> dict[str, Any]:
