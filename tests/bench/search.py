@@ -43,7 +43,7 @@ def grow() -> None:
     one, two = (rng.integers(0, len(wards), EXTRA_WARDS).tolist() for _ in range(2))
     homes = rng.integers(0, len(authorities), EXTRA_SMALL).tolist()
     columns = ["code", "name", "name_cy", "area_type", "valid_from", "valid_to"]
-    rows = [
+    rows: list[tuple[str | None, ...]] = [
         (f"E05{900_000 + i}", f"{firsts[a]} {lasts[b]}", "", "ward", "2009-01-01", "2019-05-02")
         for i, (a, b) in enumerate(zip(one, two, strict=True))
     ]

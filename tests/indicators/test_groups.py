@@ -41,7 +41,7 @@ def live(slug: str, edition: str) -> Series:
     )
 
 
-def slow_combined(group, series) -> float | None:
+def slow_combined(group, series):
     """The rule of the indicator, read off the page of the domain reference, row by row."""
     rows = [Observation.objects.filter(series=series, area=pk).first() for pk in group.area_ids]
     rows = [r for r in rows if r is None or r.marker != 3]  # Not applicable is left out.
@@ -85,9 +85,10 @@ def test_a_group_is_its_members_by_the_rule_of_the_measure(make_indicator, put_l
     assert kinds >= ({"middle"} if rule == "none" else {"combined", "middle"})
 
 
-def agrees(group, series) -> str:
+def agrees(group, series):
     """Assert that a reading is what the slow way says; return its kind."""
     found = group_reading(group, series.pk)
+    assert found is not None
     expected = slow_combined(group, series)
     values = [
         r.value
