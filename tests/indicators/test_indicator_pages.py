@@ -474,7 +474,7 @@ def test_the_page_carries_the_map_once_its_outlines_are_drawn(live, client):
     assert "No outlines are held" in page_of(client, "/indicators/share/?level=lsoa")
     Edition.objects.filter(slug="lsoa").update(tile_hash="0" * 32)
     page = page_of(client, "/indicators/share/?level=lsoa")
-    config = json.loads(re.search(r'id="map-config"[^>]*>(.*?)</script>', page, re.S)[1])  # type: ignore[index]
+    config = json.loads(re.search(r'id="map-config"[^>]*>(.*?)</script>', page, re.S)[1])
     assert config["values"] == "/map/lsoa/share/all.json?period=2021-03-21"
     assert client.get(config["values"]).status_code == 200
 
@@ -550,7 +550,7 @@ def test_a_licence_that_is_tightened_counts_at_once(live, client):
 @pytest.fixture
 def fresh() -> Iterator[None]:
     for kept in (insight._held, insight._bases, insight._wholes):
-        kept.clear()  # type: ignore[attr-defined]
+        kept.clear()
     yield
 
 
@@ -577,7 +577,7 @@ def test_a_page_asks_few_questions_once_it_is_warm(
 def test_a_cold_page_asks_no_more_where_more_is_held(live, make_indicator, put_live, client, fresh):
     def cold() -> int:
         for kept in (insight._held, insight._bases, insight._wholes):
-            kept.clear()  # type: ignore[attr-defined]
+            kept.clear()
         with CaptureQueriesContext(connection) as queries:
             page_of(client, "/indicators/share/?level=lsoa")
         return len(queries)
