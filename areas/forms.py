@@ -17,6 +17,8 @@ FOUND = "Found in the file when left empty."
 class FileForm(forms.Form):
     """The file itself, within the limit of uploads."""
 
+    required_css_class = "required"
+
     file = forms.FileField(label="File", help_text="As the publisher issued it, also zipped.")
 
     def clean_file(self) -> Any:
@@ -33,7 +35,10 @@ class FileForm(forms.Form):
 
 def text(label: str, help_text: str = FOUND, **more: Any) -> forms.CharField:
     """Return a field of short text that may be left empty."""
-    return forms.CharField(label=label, required=False, max_length=200, help_text=help_text, **more)
+    wide = forms.TextInput(attrs={"class": "vTextField"})
+    return forms.CharField(
+        label=label, required=False, max_length=200, help_text=help_text, widget=wide, **more
+    )
 
 
 def tick(label: str, help_text: str = "") -> forms.BooleanField:
