@@ -208,7 +208,8 @@ def build(area: Area, query: Asked) -> Found:
     wanted = chosen(query, choices, level, notices)
     defaults = not query.show
     n = len(level.area_ids)
-    wider = [a for a in chain if a.pk not in set(level.area_ids)]
+    inside = set(level.area_ids)
+    wider = [a for a in chain if a.pk not in inside]
     places = places_in(level, [a.pk for a in wider])
     found = comparison(places, wanted, n_choosing=n, common=False)
     if defaults:

@@ -121,7 +121,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--times", type=int, default=10, help="how much more is stored at last")
     parser.add_argument("--n", type=int, default=20, help="times each page is asked for")
     args = parser.parse_args(argv)
-    demo = _database.kept_demo()
+    demo = _database.demo()
     _database.close()
     with _database.copy_of(demo, "bench_tables") as url:
         _database.switch(url)
