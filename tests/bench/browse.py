@@ -333,8 +333,8 @@ def copy_editions(copy: int) -> None:
     with connection.cursor() as cursor:
         for statement in (
             "INSERT INTO areas_area (code, name, area_type_id, valid_from, valid_to) "
-            "SELECT DISTINCT 'X' || {copy} || a.code, a.name, a.area_type_id, a.valid_from, "
-            "date '2020-01-01' FROM areas_area a JOIN areas_member m ON m.area_id = a.id "
+            "SELECT DISTINCT 'X' || {copy} || a.code, a.name, a.area_type_id, date '2000-01-01', "
+            "date '2010-01-01' FROM areas_area a JOIN areas_member m ON m.area_id = a.id "
             "JOIN areas_edition e ON e.id = m.edition_id WHERE e.slug = ANY(%s)",
             "INSERT INTO areas_edition (slug, name, area_type_id, date) "
             "SELECT slug || '-x{copy}', name || ', copy {copy}', area_type_id, "
