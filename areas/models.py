@@ -352,6 +352,18 @@ class GroupMember(models.Model):
         ]
 
 
+class GeographyVersion(models.Model):
+    """One row, moved by every import of geography that changes something; it keys caches."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    version = models.BigIntegerField(default=1)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(id=1), name="geographyversion_single")
+        ]
+
+
 class GeographyFile(models.Model):
     """A file of geography given to the admin: what to make of it, and what became of it.
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import DatabaseError, connection, transaction
+from django.db.models import F
 
 from areas.importing.load import LoadError
+from areas.models import GeographyVersion
 
 SHOWN = 5
 # Any number: one import of geography at a time, so that a second press of a button waits.
@@ -91,6 +93,11 @@ class Report:
         }
 
 
+def moved() -> None:
+    """Move the version of geography, so that nothing kept by the old one is used again."""
+    GeographyVersion.objects.filter(pk=1).update(version=F("version") + 1)
+
+
 def carry_out(report: Report, work: Callable[[Report], None], *, commit: bool) -> Report:
     """Do `work` in one transaction and keep it only if it met no problem and `commit` is true.
 
@@ -105,6 +112,8 @@ def carry_out(report: Report, work: Callable[[Report], None], *, commit: bool) -
             keep = commit and not report.problems
             if not keep:
                 transaction.set_rollback(True)
+            elif report.changed:
+                moved()
         report.committed = keep
     except LoadError as error:
         report.refuse(str(error))

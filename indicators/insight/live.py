@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 from django.db import connection
-from django.db.models import F, QuerySet
+from django.db.models import F, QuerySet, Subquery
 from numpy.typing import NDArray
 from psycopg import sql
 
+from areas.models import GeographyVersion
 from indicators.models import Bucket, DataVersion, LiveSeries, PackedArray
 from indicators.statistics.rank import Floats
 
@@ -51,8 +52,22 @@ class Packed(NamedTuple):
 
 
 def data_version() -> int:
-    """Return the number that moves whenever anything goes live. One query."""
-    return DataVersion.objects.values_list("version", flat=True).get(pk=1)
+    """Return the number that moves whenever anything goes live or geography changes. One query."""
+    return version_and_time()[0]
+
+
+def version_and_time() -> tuple[int, datetime]:
+    """Return the data version, and when figures last moved. One query.
+
+    Both of the numbers that it adds only ever grow, so their sum never comes again.
+    """
+    geography = GeographyVersion.objects.filter(pk=1).values("version")
+    version, moved_at = (
+        DataVersion.objects.annotate(both=F("version") + Subquery(geography))
+        .values_list("both", "moved_at")
+        .get(pk=1)
+    )
+    return version, moved_at
 
 
 def at_time(at: datetime | None) -> QuerySet[LiveSeries]:

@@ -20,11 +20,10 @@ from psycopg import sql
 
 from areas.models import Area, AreaType, Edition
 from areas.within import ids_within
-from indicators.insight.live import at_time, by_bucket, literal_ids
+from indicators.insight.live import at_time, by_bucket, literal_ids, version_and_time
 from indicators.models import (
     Bucket,
     Dataset,
-    DataVersion,
     Indicator,
     LiveSeries,
     Period,
@@ -211,7 +210,7 @@ def select(wanted: Wanted) -> Selection:
 
     Raises Unknown for a code, slug or type that nothing has.
     """
-    version, moved_at = DataVersion.objects.values_list("version", "moved_at").get(pk=1)
+    version, moved_at = version_and_time()
     known("type of area", AreaType.objects.all(), "slug", wanted.types)
     known("edition", Edition.objects.all(), "slug", wanted.editions)
     known("indicator", Indicator.objects.all(), "slug", wanted.indicators)

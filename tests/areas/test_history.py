@@ -6,10 +6,11 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from django.core.management import CommandError, call_command
 
 from areas.hierarchy import successors
 from areas.history import end_areas, former_names, load_history, read_areas, read_changes
-from areas.models import Area, AreaChange, AreaType
+from areas.models import Area, AreaChange, AreaType, GeographyVersion
 
 LOOKUPS = Path(__file__).parents[3] / "shared" / "data" / "lookups"
 needs_lookups = pytest.mark.skipif(
@@ -191,3 +192,24 @@ def test_combined_authorities_come_once_their_type_is_known():
     load_history()
     old = Area.objects.get(code="E47000005")
     assert [a.code for a in successors(old)] == ["E47000014"]
+
+
+@pytest.mark.django_db
+def test_the_history_of_the_project_is_rehearsed_then_loaded_by_command(capsys):
+    before = AreaChange.objects.count()
+    call_command("import_changes", "--builtin")
+    assert "dry run" in capsys.readouterr().out
+    assert AreaChange.objects.count() == before
+    version = GeographyVersion.objects.get().version
+    call_command("import_changes", "--builtin", "--commit")
+    assert AreaChange.objects.count() > before
+    assert GeographyVersion.objects.get().version == version + 1
+    call_command("import_changes", "--builtin", "--commit")
+    assert "nothing to change" in capsys.readouterr().out
+    assert GeographyVersion.objects.get().version == version + 1
+
+
+@pytest.mark.parametrize("given", [["--builtin", "file.csv"], []])
+def test_a_file_or_the_builtin_history_but_not_both(given):
+    with pytest.raises(CommandError, match="one of the two"):
+        call_command("import_changes", *given)

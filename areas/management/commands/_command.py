@@ -38,10 +38,16 @@ class ImportCommand(BaseCommand):
     """A command that reads one file, says what it would change and changes it with --commit."""
 
     requires_system_checks: Any = []
+    file_may_be_absent = False
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the file and --commit."""
-        parser.add_argument("file", type=Path, help="The file as the publisher issued it.")
+        parser.add_argument(
+            "file",
+            type=Path,
+            nargs="?" if self.file_may_be_absent else None,
+            help="The file as the publisher issued it.",
+        )
         parser.add_argument(
             "--commit", action="store_true", help="Keep the changes; otherwise only say them."
         )
