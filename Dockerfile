@@ -3,7 +3,7 @@
 #
 # UNTESTED in an engine: none was at hand where this was written. tests/deploy holds this file to
 # script/Procfile, the settings, the files of the project and docker-compose.yml, and asks the health
-# checks of a real web, worker and beat.
+# check of a real worker; those of web and beat are asked of stand-ins.
 
 # Scripts, styles and fonts, from package-lock.json.
 FROM node:24-bookworm-slim AS assets

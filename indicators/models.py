@@ -221,6 +221,11 @@ class Release(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def may_be_passed_on(self) -> bool:
+        """Whether both the release and its licence, as it stands now, let us offer files."""
+        return self.redistributable and self.licence.redistributable
+
 
 class Series(models.Model):
     """One indicator, breakdown, edition and period from one release, with its summary.

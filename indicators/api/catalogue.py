@@ -284,7 +284,7 @@ def release_row(one: Release) -> dict[str, Any]:
         "licence_name": one.licence.name,
         "licence_url": one.licence.url,
         "attribution": one.licence.attribution,
-        "redistributable": one.redistributable and one.licence.redistributable,
+        "redistributable": one.may_be_passed_on,
         "published_at": instant(one.published_at),
         "withdrawn_at": instant(one.withdrawn_at),
     }

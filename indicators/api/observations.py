@@ -169,7 +169,7 @@ class SeriesList(Listing):
 def series_row(one: LiveSeries) -> dict[str, Any]:
     """Return a series as it is listed; the spread of what may not be passed on is left out."""
     series, release = one.series, one.series.release
-    open_ = release.redistributable and release.licence.redistributable
+    open_ = release.may_be_passed_on
     return {
         "id": series.pk,
         "indicator": one.indicator.slug,

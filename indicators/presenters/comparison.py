@@ -342,7 +342,7 @@ def file_table(
     for column in comparison.columns:
         indicator = column.indicator
         shown = series_of(column, comparison)
-        if any(not s.release.redistributable for s in shown):
+        if any(not s.release.may_be_passed_on for s in shown):
             withheld.append(indicator.name)
             continue
         columns.append(

@@ -109,7 +109,7 @@ def figure_line(figure: Figure, area: Area, country: Area | None, reader: Reader
         reason = MARKERS[reading.marker].meaning if reading else "not available"
         line["missing"] = f"No data: {reason}"
         return line
-    line["withheld"] = not may_be_passed_on(series.release)
+    line["withheld"] = not series.release.may_be_passed_on
     if not line["withheld"]:
         line["files"] = [
             {
@@ -150,11 +150,6 @@ def figure_line(figure: Figure, area: Area, country: Area | None, reader: Reader
     line["trend"] = trend(figure)
     line["citation"] = citation(figure, area, reader, line["url"])
     return line
-
-
-def may_be_passed_on(release: Release) -> bool:
-    """Return whether the licence of a release lets us offer its figures as files."""
-    return release.redistributable and release.licence.redistributable
 
 
 def limits(figure: Figure) -> str:

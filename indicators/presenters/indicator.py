@@ -26,7 +26,7 @@ from indicators.insight.indicator import (
     levels_of,
     parent_of,
 )
-from indicators.models import Indicator, Period, Release, Series
+from indicators.models import Indicator, Period, Series
 from indicators.presenters import map as map_presenter
 from indicators.presenters.figure import position, source
 from indicators.presenters.table import Column, Table
@@ -197,11 +197,6 @@ def method(across: Across) -> dict[str, Any]:
         "source": source(series.release, series.period.label),
         "cadence": series.release.dataset.cadence,
     }
-
-
-def redistributable(release: Release) -> bool:
-    """Return whether the licence of a release lets us pass its figures on as files."""
-    return release.redistributable and release.licence.redistributable
 
 
 # The map
@@ -663,7 +658,7 @@ def files_table(across: Across, order: Ints, page: str) -> Table:
     """
     indicator, series, who = across.indicator, across.series, across.roster
     release = series.release
-    free = redistributable(release)
+    free = release.may_be_passed_on
     own = [Column("code", "Code"), Column("name", "Name")]
     if (who.frame["known_as"] != "").any():
         own.append(Column("known_as", "Known as"))

@@ -17,7 +17,6 @@ from indicators.presenters.figure import (
     Reader,
     figure_address,
     made_from,
-    may_be_passed_on,
     not_published,
     peers,
 )
@@ -112,7 +111,7 @@ Sources = Mapping[int, Release]
 
 def passed_on(series_id: int | None, sources: Sources) -> bool:
     """Return whether what a series says may go into a file."""
-    return series_id is None or (series_id in sources and may_be_passed_on(sources[series_id]))
+    return series_id is None or (series_id in sources and sources[series_id].may_be_passed_on)
 
 
 def one_figure(figure: Figure, area: Area, sources: Sources, reader: Reader) -> Table:
@@ -137,7 +136,7 @@ def one_figure(figure: Figure, area: Area, sources: Sources, reader: Reader) -> 
                 "note": not_published(figure, area, None),
             }
         )
-    if series is not None and holder is not None and may_be_passed_on(series.release):
+    if series is not None and holder is not None and series.release.may_be_passed_on:
         common = {"indicator": indicator.slug, "indicator_name": indicator.name}
         latest = of_period(series.period.start, series.period.end, series.period.label)
         here = "this place" if holder.pk == area.pk else f"a place that {area.name} is in"
@@ -205,7 +204,7 @@ def whole_profile(profile: Profile, sources: Sources, reader: Reader) -> Table:
     rows = []
     for figure in profile.figures:
         indicator, series, holder = figure.indicator, figure.series, figure.holder
-        if series is not None and not may_be_passed_on(series.release):
+        if series is not None and not series.release.may_be_passed_on:
             continue
         row: dict[str, Any] = {
             "code": area.code,
@@ -255,7 +254,7 @@ def profile_map(profile: Profile, reader: Reader, edition: str) -> Table:
         series, indicator = figure.series, figure.indicator
         if series is None or figure.holder is None or figure.holder.pk != area.pk:
             continue
-        if not may_be_passed_on(series.release):
+        if not series.release.may_be_passed_on:
             continue
         text = period_text(series.period.start, series.period.end)
         columns.append(
@@ -308,7 +307,7 @@ def withheld_of(figures: Iterable[Figure]) -> list[str]:
     return [
         f.indicator.name
         for f in figures
-        if f.series is not None and not may_be_passed_on(f.series.release)
+        if f.series is not None and not f.series.release.may_be_passed_on
     ]
 
 

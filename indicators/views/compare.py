@@ -505,7 +505,7 @@ def page(request: HttpRequest, found: Found) -> dict[str, Any]:
         "withheld": [
             c.indicator.name
             for c in sheet.comparison.columns
-            if any(not s.release.redistributable for s in presenter.series_of(c, sheet.comparison))
+            if any(not s.release.may_be_passed_on for s in presenter.series_of(c, sheet.comparison))
         ],
         "sources": pages.attributions(
             [s.release for s in sheet.comparison.series.values()], found.editions

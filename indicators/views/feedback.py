@@ -8,27 +8,24 @@ from typing import Any
 import structlog
 from django import forms
 from django.conf import settings
-from django.core.cache import cache
 from django.core.mail import mail_admins
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.utils.crypto import salted_hmac
 from django.views.decorators.http import require_http_methods, require_safe
-from redis.exceptions import RedisError
 
 from areas.models import Area
 from indicators.feedback import leave_feedback
 from indicators.insight.profile import contents, profile
 from indicators.models import Feedback, Indicator
 from indicators.presenters.words import amount
+from indicators.views.limits import too_often
 
 log = structlog.get_logger("levelup.feedback")
 # A page of this site: an address that begins with one stroke, and no other host.
 PAGE = re.compile(r"^/(?!/)[A-Za-z0-9/_.,:~%-]*$")
 AREA_PAGE = re.compile(r"^/areas/([A-Z0-9]{3,12})/$")
 MOST_IN_AN_HOUR = 10
-HOUR = 3600
 TOO_MANY = (
     "Many messages have come from this connection in the last hour, so this one was not kept. "
     "Your words are below: please send them again later."
@@ -73,7 +70,7 @@ def feedback(request: HttpRequest) -> HttpResponse:
         if form.is_valid():
             if form.cleaned_data["website"]:
                 return redirect("feedback-thanks")
-            if not may_write(request):
+            if too_often(request, "feedback", MOST_IN_AN_HOUR):
                 status, problem = 429, TOO_MANY
             else:
                 figure = about["figure"]
@@ -131,26 +128,6 @@ def what_it_is_about(page: str, slug: str) -> dict[str, Any]:
     if figure and figure.series and figure.reading and figure.reading.value is not None:
         words += f", {figure.series.period.label}: {amount(figure.reading.value, figure.indicator)}"
     return {"indicator": indicator, "figure": figure, "words": words}
-
-
-def may_write(request: HttpRequest) -> bool:
-    """Return whether this connection has written less than `MOST_IN_AN_HOUR` of late; count it.
-
-    The address is kept for an hour, as a keyed hash, in the cache alone. Behind a proxy that we
-    trust (LEVELUP_HTTPS), it is the last that the proxy names.
-    """
-    address = request.META.get("REMOTE_ADDR", "")
-    if settings.SECURE_PROXY_SSL_HEADER:
-        address = request.headers.get("X-Forwarded-For", address).rpartition(",")[2].strip()
-    key = f"feedback:{salted_hmac('levelup.feedback', address).hexdigest()}"
-    try:
-        cache.add(key, 0, HOUR)
-        return cache.incr(key) <= MOST_IN_AN_HOUR
-    except ValueError:  # It ran out between the two.
-        return True
-    except RedisError as error:  # Without the cache nobody is counted, and nobody turned away.
-        log.warning("feedback_limit", error=str(error))
-        return True
 
 
 def tell_admins(kept: Feedback) -> None:

@@ -239,7 +239,7 @@ def shown(result: Across, within: Area | None) -> dict[str, Any]:
             bounds=around,
         )
     files = []
-    if presenter.redistributable(series.release):
+    if series.release.may_be_passed_on:
         at = {"level": chosen.edition.slug, "period": chosen.text}
         files = [
             {"name": f.name, "url": address_of_file(indicator.slug, f.extension, at)}

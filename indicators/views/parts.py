@@ -450,5 +450,5 @@ def withheld(sheet: presenter.Sheet) -> list[str]:
     return [
         c.indicator.name
         for c in sheet.comparison.columns
-        if any(not s.release.redistributable for s in presenter.series_of(c, sheet.comparison))
+        if any(not s.release.may_be_passed_on for s in presenter.series_of(c, sheet.comparison))
     ]

@@ -15,7 +15,6 @@ from indicators.exports.picture import NoTypeface, png
 from indicators.insight.groups import Group, benchmark_group
 from indicators.insight.profile import contents, profile, sources
 from indicators.presenters import profile_files
-from indicators.presenters.figure import may_be_passed_on
 from indicators.presenters.picture import picture
 from indicators.presenters.profile_files import passed_on
 from indicators.views.downloads import file_response, refused
@@ -76,7 +75,7 @@ def one_figure(request: HttpRequest, code: str, slug: str, extension: str) -> Ht
         return file_response(request, table, extension, name, formats="csv")
     if extension not in PICTURES:
         raise Http404("There is no download in that format.")
-    if figure.series is not None and not may_be_passed_on(figure.series.release):
+    if figure.series is not None and not figure.series.release.may_be_passed_on:
         return refused(
             request,
             f"{figure.indicator.name} may be shown here but not passed on: the licence of the "
