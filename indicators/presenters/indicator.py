@@ -15,6 +15,8 @@ from django.utils.safestring import SafeString, mark_safe
 
 from areas.models import Area, AreaType, Edition
 from areas.roster import roster
+from indicators.insight.groups import COMBINED, GroupReading
+from indicators.insight.groups import Group as Benchmark
 from indicators.insight.indicator import (
     Across,
     End,
@@ -29,6 +31,7 @@ from indicators.insight.indicator import (
 from indicators.models import Indicator, Period, Series
 from indicators.presenters import map as map_presenter
 from indicators.presenters.figure import position, source
+from indicators.presenters.groups import group_figure, group_head
 from indicators.presenters.table import Column, Table
 from indicators.presenters.words import (
     listed,
@@ -287,11 +290,38 @@ def map_note(across: Across) -> str:
     return " ".join(notes)
 
 
+# A group to compare with
+
+
+def against(across: Across, group: Benchmark, reading: GroupReading | None) -> dict[str, Any]:
+    """Return what a group of areas says here, and where to look if this level is not its own."""
+    here = across.chosen
+    figure = group_figure(reading, across.indicator)
+    own_level = next((e for e in levels_of(across.held) if e.area_type == group.area_type), None)
+    other = ""
+    if reading is None and own_level is not None and own_level != here.edition:
+        other = address(across.indicator.slug, level=own_level.slug, **{"with": group.token})
+    value = said(reading.value, across.indicator) if reading and reading.value is not None else ""
+    return {
+        **group_head(group),
+        "value": value,
+        "words": figure["words"],
+        "other": other,
+        "other_name": group.area_type.name_plural,
+        "without": address(across.indicator.slug, level=here.edition.slug, period=here.text),
+    }
+
+
 # The distribution
 
 
-def distribution(across: Across) -> dict[str, Any] | None:
-    """Return the histogram of the level with a mark for each wider area that has a figure."""
+def distribution(
+    across: Across, benchmark: Benchmark | None = None, reading: GroupReading | None = None
+) -> dict[str, Any] | None:
+    """Return the histogram of the level, with a mark for each wider area that has a figure.
+
+    And one for a group of areas to compare with, where it has one.
+    """
     series, indicator = across.series, across.indicator
     low, high = series.plot_low, series.plot_high
     if low is None or high is None or series.n_values < FEWEST_IN_WORDS or low == high:
@@ -312,18 +342,24 @@ def distribution(across: Across) -> dict[str, Any] | None:
         for i, (count, shade) in enumerate(zip(series.histogram, classes.tolist(), strict=True))
         if count
     ]
+    marked = [
+        ("widest" if group is across.whole else "country", group.area.name, group.own.value)
+        for group in [across.whole, *across.groups]
+        if group is not None and group.own.value is not None and group.area.area_type_id != "region"
+    ]
+    if benchmark is not None and reading is not None and reading.value is not None:
+        middle = "" if reading.kind == COMBINED else ", middle one"
+        marked.append(("group", f"{benchmark.name}{middle}", reading.value))
     marks: list[dict[str, Any]] = []
-    for group in [across.whole, *across.groups]:
-        if group is None or group.own.value is None or group.area.area_type_id == "region":
-            continue
-        x = position(group.own.value, series)
+    for key, name, value in marked:
+        x = position(value, series)
         if x is not None:
             marks.append(
                 {
                     "x": x,
-                    "name": group.area.name,
-                    "text": with_prefix(group.own.value, indicator),
-                    "key": "widest" if group is across.whole else "country",
+                    "name": name,
+                    "text": with_prefix(value, indicator),
+                    "key": key,
                     "left": x > 55,
                     "row": len(marks),
                     "y": 10 + 22 * len(marks),
@@ -426,7 +462,7 @@ def end_cell(end: End | None, across: Across) -> dict[str, str] | None:
 # Over time
 
 
-def history(across: Across) -> dict[str, Any] | None:
+def history(across: Across, group: str = "") -> dict[str, Any] | None:
     """Return every period of this kind at this level, as a table and as lines, or None for one."""
     indicator = across.indicator
     if len(across.history) < 2:
@@ -448,7 +484,12 @@ def history(across: Across) -> dict[str, Any] | None:
     rows = [
         {
             "label": m.series.period.label,
-            "url": address(indicator.slug, level=m.held.edition.slug, period=m.held.text),
+            "url": address(
+                indicator.slug,
+                level=m.held.edition.slug,
+                period=m.held.text,
+                **{"with": group},
+            ),
             "selected": m.held.series_id == across.chosen.series_id,
             "values": [wide_value(m.wider.get(a.code, Value(None, 0)), indicator) for a in lines],
             "n": f"{m.series.n_values:,} of {m.series.n_members:,}"
@@ -741,7 +782,7 @@ def file_notes(across: Across, page: str) -> list[tuple[str, str]]:
 # Other pages
 
 
-def levels(across: Across) -> list[dict[str, Any]]:
+def levels(across: Across, group: str = "") -> list[dict[str, Any]]:
     """Return the links to each level the indicator is held for."""
     editions = levels_of(across.held)
     names = level_names(editions)
@@ -754,6 +795,7 @@ def levels(across: Across) -> list[dict[str, Any]]:
                 across.indicator.slug,
                 level=e.slug,
                 period=here.text if e.pk in held_then and period_matters(across) else "",
+                **{"with": group},
             ),
             "selected": e == here.edition,
         }
@@ -767,13 +809,15 @@ def period_matters(across: Across) -> bool:
     return bool(same) and same[-1].series_id != across.chosen.series_id
 
 
-def periods(across: Across) -> list[dict[str, Any]]:
+def periods(across: Across, group: str = "") -> list[dict[str, Any]]:
     """Return the links to every period held at this level, the latest first."""
     here = [h for h in across.held if h.edition == across.chosen.edition]
     return [
         {
             "label": h.period.label,
-            "url": address(across.indicator.slug, level=h.edition.slug, period=h.text),
+            "url": address(
+                across.indicator.slug, level=h.edition.slug, period=h.text, **{"with": group}
+            ),
             "selected": h.series_id == across.chosen.series_id,
         }
         for h in reversed(here)

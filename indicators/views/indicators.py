@@ -18,6 +18,13 @@ from areas.hierarchy import outline
 from areas.models import Area, AreaType
 from areas.roster import roster
 from indicators.exports.files import FORMATS
+from indicators.insight.groups import (
+    NEIGHBOURS,
+    Group,
+    GroupReading,
+    benchmark_group,
+    group_reading,
+)
 from indicators.insight.indicator import (
     SORTS,
     Across,
@@ -87,11 +94,13 @@ class Query:
     within: str
     q: str
     page: int
+    group: str
 
     @classmethod
     def read(cls, request: HttpRequest, slug: str) -> Query:
         """Read the query string; raises Refusal for a sort or page that means nothing."""
-        get = {k: request.GET.get(k, "").strip() for k in ("level", "period", "sort", "in", "q")}
+        named = ("level", "period", "sort", "in", "q", "with")
+        get = {k: request.GET.get(k, "").strip() for k in named}
         clean = [("The indicator's page", address(slug))]
         sort = get["sort"] or HIGHEST_FIRST
         if sort.removeprefix("-") not in SORTS:
@@ -107,7 +116,7 @@ class Query:
             raise Refusal("There is no such page of the table", message, clean, 400)
         return cls(
             get["level"], get["period"], sort, get["in"].upper()[:LONGEST], get["q"][:LONGEST],
-            int(page),
+            int(page), get["with"][:LONGEST],
         )  # fmt: skip
 
 
@@ -156,8 +165,6 @@ def find_held(
     found = held(indicator, version)
     if not found:
         return [], None
-    if not found:
-        return [], None
     try:
         return found, choose(found, level, period)
     except NotHeld as no:
@@ -169,6 +176,23 @@ def find_held(
     except ValueError as no:
         offers = [(indicator.name, address(indicator.slug))]
         raise Refusal("That is not a period", str(no), offers, 400) from no
+
+
+def find_group(token: str, slug: str) -> Group | None:
+    """Return the group to compare with; raises Refusal where there is none at that address."""
+    if not token:
+        return None
+    if token == NEIGHBOURS:
+        message = "Neighbours are those of a place: open the place and compare it with them there."
+        raise Refusal("No place is named here", message, [("Without them", address(slug))])
+    group = benchmark_group(token)
+    if group is None:
+        raise Refusal(
+            "There is no such group",
+            f"No group of areas is kept at “{token}”: check its address, or make it again.",
+            [("The indicator without it", address(slug)), ("Make a group", "/groups/")],
+        )
+    return group
 
 
 def find_within(result: Across, code: str) -> Area | None:
@@ -217,7 +241,9 @@ def indicator_page(request: HttpRequest, slug: str) -> HttpResponse:
         return render(request, "indicator.html", context)
     result = across(indicator, found, chosen, version)
     within = find_within(result, query.within)
-    context |= shown(result, within)
+    group = find_group(query.group, slug)
+    reading = group_reading(group, chosen.series_id) if group else None
+    context |= shown(result, within, group, reading)
     context["apart"] = presenter.apart_note(result, others)
     context["table"] = table(result, query, within)
     context["permalink"] = request.build_absolute_uri(
@@ -226,8 +252,11 @@ def indicator_page(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "indicator.html", context)
 
 
-def shown(result: Across, within: Area | None) -> dict[str, Any]:
+def shown(
+    result: Across, within: Area | None, group: Group | None, reading: GroupReading | None
+) -> dict[str, Any]:
     """Return what the page says but for its table."""
+    token = group.token if group else ""
     indicator, chosen, series = result.indicator, result.chosen, result.series
     edition = series.edition  # Read with the series: its tiles may be newer than what is kept.
     around = bounds((within or indicator.scope).pk, result.roster.version)
@@ -249,8 +278,8 @@ def shown(result: Across, within: Area | None) -> dict[str, Any]:
     return {
         "answer": presenter.answer(result),
         "method": presenter.method(result),
-        "levels": presenter.levels(result),
-        "periods": presenter.periods(result),
+        "levels": presenter.levels(result, token),
+        "periods": presenter.periods(result, token),
         "level_name": presenter.level_names([edition])[edition.pk],
         "edition": edition.name,
         "boundary_note": edition.boundary_note if edition.approximate else "",
@@ -262,9 +291,10 @@ def shown(result: Across, within: Area | None) -> dict[str, Any]:
             "period": series.period.label,
             "unit": map_presenter.unit_of(series),
         },
-        "distribution": presenter.distribution(result),
+        "distribution": presenter.distribution(result, group, reading),
+        "against": presenter.against(result, group, reading) if group else None,
         "summary": presenter.summary(result),
-        "history": presenter.history(result),
+        "history": presenter.history(result, token),
         "files": files,
         "slow_files": result.inside.sum() > MANY_AREAS,
         "withheld": ""
@@ -291,6 +321,7 @@ def table(result: Across, query: Query, within: Area | None) -> dict[str, Any]:
         "period": query.period and result.chosen.text,
         "in": query.within,
         "q": query.q,
+        "with": query.group,
     }
     plain = "" if query.sort == HIGHEST_FIRST else query.sort
 
@@ -343,8 +374,16 @@ def table(result: Across, query: Query, within: Area | None) -> dict[str, Any]:
         "level": kept["level"],
         "period": kept["period"],
         "sort": plain,
+        "group": query.group,
         "options": presenter.filter_options(result, query.within),
-        "clear": address(slug, level=kept["level"], period=kept["period"], sort=plain) + "#table",
+        "clear": address(
+            slug,
+            level=kept["level"],
+            period=kept["period"],
+            sort=plain,
+            **{"with": query.group},
+        )
+        + "#table",
         "pages": [
             {"number": k, "url": page_at(k), "selected": k == query.page}
             for k in near_pages(query.page, last)

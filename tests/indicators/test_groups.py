@@ -290,3 +290,27 @@ def test_a_group_of_figures_with_values_only(make_indicator, put_live):
     reading = group_reading(group_of(*NEIGHBOURHOODS[:4]), live("share", "lsoa").pk)
     assert (reading.kind, reading.value) == ("middle", 2.5)
     assert "is a share of" in reading.reason
+
+
+def test_an_indicators_page_says_what_a_group_has(make_indicator, put_live, client):
+    make_indicator()
+    put_live(shares(SIXTEEN))
+    group = group_of(*COUNCILS[:2], name="North councils")
+    page = client.get(f"/indicators/share/?level=authority&with={group.token}").content.decode()
+    # Eight neighbourhoods of a hundred residents each, 1% to 8% of them.
+    assert "<b>4.5%</b>, all 2 areas taken together" in page
+    assert f"with={group.token}" in page.split('id="table"')[1]
+    other = client.get(f"/indicators/share/?level=lsoa&with={group.token}").content.decode()
+    assert "is a group of local authorities" in other
+    assert f"/indicators/share/?level=authority&amp;with={group.token}" in other
+
+
+@pytest.mark.parametrize("token", ["nothing", "neighbours", "x" * 16, "ü" * 16, "%00", "<b>"])
+def test_an_indicators_page_refuses_a_group_that_is_not_there(
+    make_indicator, put_live, client, token
+):
+    make_indicator()
+    put_live(shares(SIXTEEN))
+    response = client.get("/indicators/share/", {"with": token})
+    assert response.status_code == 404
+    assert "<b>" not in response.content.decode().split("<h1>")[1].split("</h1>")[0]
