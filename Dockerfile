@@ -50,4 +50,4 @@ EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=6 \
     CMD ["python", "-P", "levelup_site/container_health.py", "web"]
 # As script/Procfile; /dev/shm because gunicorn's heartbeat wants memory, and the root may be read-only.
-CMD ["sh", "-c", "exec gunicorn levelup_site.wsgi --bind 0.0.0.0:8000 --worker-class gthread --workers \"$LEVELUP_WEB_WORKERS\" --threads 4 --timeout 120 --graceful-timeout 4 --no-control-socket --worker-tmp-dir /dev/shm"]
+CMD ["sh", "-c", "exec gunicorn levelup_site.wsgi --bind 0.0.0.0:8000 --worker-class gthread --workers \"$LEVELUP_WEB_WORKERS\" --threads 4 --timeout 120 --graceful-timeout 4 --limit-request-line 8190 --no-control-socket --worker-tmp-dir /dev/shm"]

@@ -63,7 +63,7 @@ def import_changes(
     report = Report(f"{called}: code history")
 
     def work(report: Report) -> None:
-        with opened(file, most_bytes=most_bytes) as sources:
+        with opened(file, most_bytes=most_bytes, name=name) as sources:
             tell("Reading the file")
             for source in sources:
                 table = read_table(source, options.sheet)

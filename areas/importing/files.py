@@ -40,13 +40,14 @@ class Source(NamedTuple):
 
 
 @contextmanager
-def opened(path: Path, *, most_bytes: int = MOST_BYTES) -> Iterator[list[Source]]:
+def opened(path: Path, *, most_bytes: int = MOST_BYTES, name: str = "") -> Iterator[list[Source]]:
     """Yield the files that `path` holds, unpacked where they were packed, until the block ends.
 
-    Raises Refused with a sentence for what is empty, broken, too large, unsafe or unknown.
+    `name` is what its giver calls it, where that is not the name it is kept under. Raises Refused
+    with a sentence for what is empty, broken, too large, unsafe or unknown.
     """
     with tempfile.TemporaryDirectory(prefix="levelup-import-") as folder:
-        yield unpack(path, Path(folder), path.name, most_bytes)
+        yield unpack(path, Path(folder), name or path.name, most_bytes)
 
 
 def unpack(path: Path, folder: Path, name: str, most_bytes: int) -> list[Source]:

@@ -50,7 +50,7 @@ def import_names(
             "known_as": options.known_as_column,
         }
         wanted = {field: column for field, column in wanted.items() if column}
-        with opened(file, most_bytes=most_bytes) as sources:
+        with opened(file, most_bytes=most_bytes, name=name) as sources:
             tell("Reading the file")
             table = read_table(sources[0], options.sheet)
         known = headings(table.columns)

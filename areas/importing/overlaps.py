@@ -62,7 +62,7 @@ def import_overlaps(
         below, above = find_edition(options.from_edition), find_edition(options.to_edition)
         if below == above:
             raise Refused("The two editions must differ.")
-        with opened(file, most_bytes=most_bytes) as sources:
+        with opened(file, most_bytes=most_bytes, name=name) as sources:
             if len(sources) > 1:
                 raise Refused(
                     f"{called} holds {len(sources)} files "

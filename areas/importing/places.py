@@ -84,7 +84,7 @@ def import_areas(
 
     def work(report: Report) -> None:
         kind = find_type(options, report)
-        with opened(file, most_bytes=most_bytes) as sources:
+        with opened(file, most_bytes=most_bytes, name=name) as sources:
             tell("Reading the file")
             if len(sources) > 1:
                 raise Refused(

@@ -90,7 +90,7 @@ def import_postcodes(
     report = Report(f"{called}: postcodes")
 
     def work(report: Report) -> None:
-        with opened(file, most_bytes=most_bytes) as sources:
+        with opened(file, most_bytes=most_bytes, name=name) as sources:
             tell("Reading the file")
             chosen = choose_files(sources)
             with connection.cursor() as cursor:

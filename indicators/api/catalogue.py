@@ -103,7 +103,9 @@ class IndicatorList(Small):
     params: ClassVar = (
         many("theme", "Themes, by slug.", "people"),
         many("edition", "Those with figures now at any of these editions, by slug.", "ward-2025"),
-        many("dataset", "Those with figures now from any of these datasets, by slug.", "census"),
+        many(
+            "dataset", "Those with figures now from any of these datasets, by slug.", "census-2011"
+        ),
         *Small.params,
     )
 

@@ -282,8 +282,8 @@ def read_cursor(request: Request, cursor: str | None) -> Any:
         return None
     refusal = Problem(
         "not-found",
-        "There is no page at this cursor: it belongs to another question. Take it from “next” of "
-        "the page before, and change nothing else but “limit”.",
+        "There is no page at this cursor: it is cut short, or belongs to another question. Take it "
+        "from “next” of the page before, and change nothing else but “limit”.",
     )
     try:
         padded = cursor + "=" * (-len(cursor) % 4)

@@ -43,6 +43,9 @@ def search_page(
     shown = next((c.n for c in answer.counts if c.kind == kind), total) if kind else total
     first = (page - 1) * size + 1
     last = first + len(answer.found) - 1
+    if not answer.more and answer.found:
+        # One place of that very name: the others, which only begin so, are had by their type.
+        shown = last
     messages = [*remarks, answer.message]
     if not answer.more and shown > MOST and last >= MOST - size:
         messages.append(f"Only the first {MOST:,} are shown. Write more of the name.")

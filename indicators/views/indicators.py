@@ -110,7 +110,7 @@ class Query:
                 clean,
                 400,
             )
-        page = request.GET.get("page", "1")
+        page = request.GET.get("page", "") or "1"
         if not page.isascii() or not page.isdigit() or len(page) > 6 or int(page) < 1:
             message = "A page of the table is a number from 1."
             raise Refusal("There is no such page of the table", message, clean, 400)

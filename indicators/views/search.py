@@ -37,7 +37,7 @@ def choices(request: HttpRequest) -> tuple[str, int, list[str]]:
     if kind and not AreaType.objects.filter(slug=kind).exists():
         remarks.append("The address asks for a kind of place that is not known: all are shown.")
         kind = ""
-    asked = request.GET.get("page", "1")
+    asked = request.GET.get("page", "") or "1"
     page = int(asked) if asked.isascii() and asked.isdecimal() and len(asked) < 6 else 0
     if not 1 <= page <= MOST // SIZE:
         remarks.append("The address asks for a page that there is not: the first is shown.")

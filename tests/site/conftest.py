@@ -189,7 +189,13 @@ def _serve(environ: dict[str, str], log: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "gunicorn", "levelup_site.wsgi", f"--bind=127.0.0.1:{port}"]
     with log.open("wb") as words:
         server = subprocess.Popen(
-            [*command, "--workers=2", "--threads=4", "--worker-class=gthread"],
+            [
+                *command,
+                "--workers=2",
+                "--threads=4",
+                "--worker-class=gthread",
+                "--limit-request-line=8190",
+            ],
             cwd=PROJECT,
             env=environ,
             stdout=words,
