@@ -225,7 +225,10 @@ REST_FRAMEWORK = {
     # Requests from one address; empty for no limit.
     "DEFAULT_THROTTLE_RATES": {"api": os.environ.get("LEVELUP_API_RATE", "1200/min") or None},
     # Proxies in front that add to X-Forwarded-For; with 0 what a reader sends is not believed.
-    "NUM_PROXIES": int(os.environ.get("LEVELUP_PROXIES", "0")),
+    # Behind HTTPS there is a proxy, and the reader is whom it names.
+    "NUM_PROXIES": int(
+        os.environ.get("LEVELUP_PROXIES") or ("1" if flag("LEVELUP_HTTPS") else "0")
+    ),
     "UNAUTHENTICATED_USER": None,
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
 }

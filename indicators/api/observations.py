@@ -335,6 +335,7 @@ class ObservationList(Figures):
             "Areas whose parts are asked for: at every level inside them, or at those that “type” "
             "or “edition” name. Added to “area”.",
             "E12000001",
+            parameters.MOST_PARENTS,
         ),
         *WHICH,
         REDISTRIBUTABLE,

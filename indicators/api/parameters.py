@@ -17,6 +17,7 @@ from indicators.api.problems import Problem
 from indicators.statistics.periods import ParsedPeriod, parse_period
 
 MOST_VALUES = 1_000
+MOST_PARENTS = 50
 MOST_ERRORS = 20
 NUL = "\x00"
 CODE = re.compile(r"^[A-Z0-9]{3,12}$")
@@ -56,12 +57,14 @@ class Param:
     many: bool = False
     default: Any = None
     example: str | None = None
+    # The most values of a list: fewer where each costs a search of its own.
+    most: int = MOST_VALUES
 
     def described(self) -> OpenApiParameter:
         """Return this parameter for the OpenAPI schema."""
         schema: dict[str, Any] = self.schema
         if self.many:
-            schema = {"type": "array", "items": schema, "minItems": 1, "maxItems": MOST_VALUES}
+            schema = {"type": "array", "items": schema, "minItems": 1, "maxItems": self.most}
         elif self.default is not None:
             schema = {**schema, "default": self.default}
         examples = []
@@ -102,9 +105,9 @@ def read(request: Request, params: Sequence[Param]) -> dict[str, Any]:
         if param.many:
             given = [part.strip() for text in given for part in text.split(",")]
         found[param.name] = [] if param.many else param.default
-        if len(given) > MOST_VALUES:
+        if len(given) > param.most:
             sentence = (
-                f"{len(given):,} values were given; {MOST_VALUES:,} are the most. Ask in parts, or "
+                f"{len(given):,} values were given; {param.most:,} are the most. Ask in parts, or "
                 "by parent, type or edition."
             )
             errors.append({"parameter": param.name, "detail": sentence})
@@ -252,9 +255,9 @@ def many(name: str, description: str, example: str) -> Param:
     return Param(name, description, SLUG_SCHEMA, a_slug, many=True, example=example)
 
 
-def codes(name: str, description: str, example: str) -> Param:
-    """Return a parameter that takes area codes."""
-    return Param(name, description, CODE_SCHEMA, a_code, many=True, example=example)
+def codes(name: str, description: str, example: str, most: int = MOST_VALUES) -> Param:
+    """Return a parameter that takes area codes, `most` of them at once."""
+    return Param(name, description, CODE_SCHEMA, a_code, many=True, example=example, most=most)
 
 
 def limit(default: int, most: int) -> Param:

@@ -152,6 +152,7 @@ class AreaList(Listing):
             "Areas inside any of these, by code: at every level, or at those that “type” or "
             "“edition” name.",
             "E06000002",
+            parameters.MOST_PARENTS,
         ),
         Param(
             "point",

@@ -347,9 +347,12 @@ def _wider(
                     area_type=h.edition.area_type,
                 )  # fmt: skip
             value = float(packed.values[at])
-            readings[row["code"], h.period.start, h.period.end] = Value(
-                None if np.isnan(value) else value, int(packed.markers[at])
-            )
+            key = (row["code"], h.period.start, h.period.end)
+            # Of several editions the newest comes first and counts, unless it has no value here.
+            if key not in readings or readings[key].value is None:
+                new = Value(None if np.isnan(value) else value, int(packed.markers[at]))
+                if key not in readings or new.value is not None:
+                    readings[key] = new
     return sorted(areas.values(), key=lambda a: (a.area_type.rank, a.code)), readings
 
 

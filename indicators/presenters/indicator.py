@@ -110,7 +110,9 @@ def answer(across: Across) -> list[str]:
     if whole.lowest.value == whole.highest.value:
         every = f"Every one of {among} has the same: {said(whole.lowest.value, indicator)}."
         return [*sentences, every]
-    middle = f"; half were below {with_prefix(whole.median, indicator)}" if whole.median else ""
+    middle = ""
+    if whole.median is not None:
+        middle = f"; half were at or below {with_prefix(whole.median, indicator)}"
     subject = indicator.name
     if across.widest is not None and across.widest.value is not None:
         subject = "It"

@@ -167,11 +167,13 @@ def move_version(fresh: str, name: str, header: Header, at: datetime) -> None:
 
     Since the backup was made, fewer releases than seconds can have gone live.
     """
-    query = "SELECT version FROM indicators_dataversion WHERE id = 1"
+    # Readers see the sum of both, so the figures' alone must pass it.
     seen = 0
-    with postgres.connect(name) as plain, suppress(psycopg.errors.UndefinedTable):
-        row = plain.execute(query).fetchone()
-        seen = int(row[0]) if row else 0
+    for table in ("indicators_dataversion", "areas_geographyversion"):
+        with postgres.connect(name) as plain, suppress(psycopg.errors.UndefinedTable):
+            query = sql.SQL("SELECT version FROM {} WHERE id = 1").format(sql.Identifier(table))
+            row = plain.execute(query).fetchone()
+            seen += int(row[0]) if row else 0
     since = max(1, int((at - datetime.fromisoformat(header.made_at)).total_seconds()))
     with postgres.connect(fresh) as plain:
         plain.execute(

@@ -132,7 +132,7 @@ def test_the_answer_is_the_figure_of_the_widest_area_and_the_spread_of_the_level
     name = dict(Area.objects.values_list("code", "name"))
     assert (
         f"ran from {by_council[low]:.1f}% in {name[low]} to {by_council[high]:.1f}% in "
-        f"{name[high]} among the 3 of 4 local authorities with a figure; half were below "
+        f"{name[high]} among the 3 of 4 local authorities with a figure; half were at or below "
         f"{median(by_council.values()):.1f}%." in page
     )
 
@@ -143,7 +143,7 @@ def test_the_whole_is_said_where_it_is_known(make_indicator, put_live, client):
     page = words(page_of(client, "/indicators/share/"))
     assert "Share stood at 8.5% in the United Kingdom on 21 March 2021." in page
     assert "It ran from 2.5% in Ashby to 14.5% in Dale among 4 local authorities" in page
-    assert "half were below 8.5%" in page
+    assert "half were at or below 8.5%" in page
 
 
 def test_a_value_that_many_share_names_no_one_of_them(live):

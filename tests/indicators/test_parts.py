@@ -95,7 +95,10 @@ def test_rows_and_arrays_say_what_each_row_says_by_itself(several, monkeypatch, 
                 if expected is not None:
                     value, marker = expected
                     assert column.markers[row] == marker
-                    assert (column.values[row] == value) or (value is None)
+                    if value is None:
+                        assert np.isnan(column.values[row])
+                    else:
+                        assert column.values[row] == value
 
 
 def test_the_page_shows_every_ward_with_wider_areas_on_top(several, client):
