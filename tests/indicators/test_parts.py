@@ -5,6 +5,7 @@ import io
 import re
 from html import unescape
 
+import numpy as np
 import polars as pl
 import pytest
 
