@@ -53,7 +53,7 @@ OF_READING: tuple[tuple[str, str, Kind], ...] = (
     ("coverage", "Share of its parts that it was added up from", "number"),
 )
 OF_RANK: tuple[tuple[str, str, Kind], ...] = (
-    ("rank", "Rank from the lowest", "whole"),
+    ("rank", "Rank, 1 the highest", "whole"),
     ("tied", "Areas on that rank", "whole"),
     ("out_of", "Areas ranked", "whole"),
     ("ranked_among", "Ranked among", "text"),
@@ -382,7 +382,8 @@ def of_rank(figure: Figure) -> dict[str, Any]:
         return {}
     rank = figure.ranks[0]
     return {
-        "rank": rank.rank,
+        # Counted from the highest, as in every other file and table.
+        "rank": rank.out_of - (rank.rank + rank.tied - 1) + 1,
         "tied": rank.tied,
         "out_of": rank.out_of,
         "ranked_among": peers(series, rank.group),

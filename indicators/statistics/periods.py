@@ -4,7 +4,7 @@ import re
 from datetime import date, timedelta
 from typing import NamedTuple
 
-FORM = re.compile(r"^(\d{4}-\d{2}-\d{2})(?:/P(\d+)([YM]))?$")
+FORM = re.compile(r"^(\d{4}-\d{2}-\d{2})(?:/P(\d{1,4})([YM]))?$", re.ASCII)
 MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
@@ -42,7 +42,10 @@ def parse_period(text: str) -> ParsedPeriod:
         )
     months = int(found[2]) * (12 if found[3] == "Y" else 1)
     last = start.year * 12 + start.month - 1 + months
-    end = date(last // 12, last % 12 + 1, start.day) - timedelta(days=1)
+    try:
+        end = date(last // 12, last % 12 + 1, start.day) - timedelta(days=1)
+    except ValueError:
+        raise refusal from None
     if months == 1 and start.day == 1:
         return ParsedPeriod(start, end, "month", f"{MONTHS[start.month - 1]} {start.year}")
     if months == 12 and (start.month, start.day) == (1, 1):

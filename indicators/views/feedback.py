@@ -20,6 +20,7 @@ from indicators.insight.profile import contents, profile
 from indicators.models import Feedback, Indicator
 from indicators.presenters.words import amount
 from indicators.views.limits import too_often
+from indicators.views.queries import SLUG
 
 log = structlog.get_logger("levelup.feedback")
 # A page of this site: an address that begins with one stroke, and no other host.
@@ -61,7 +62,8 @@ def feedback(request: HttpRequest) -> HttpResponse:
     given = request.POST if request.method == "POST" else request.GET
     page = given.get("about", "")[:300]
     page = page if PAGE.match(page) else "/"
-    slug = given.get("figure", "")[:80]
+    slug = given.get("figure", "")
+    slug = slug if SLUG.match(slug) else ""
     about = what_it_is_about(page, slug)
     form = FeedbackForm(request.POST if request.method == "POST" else None)
     status, problem = 200, ""

@@ -103,7 +103,7 @@ def test_a_page_that_is_not_ours_is_never_linked_to(live, client, about):
     assert "evil" not in client.get("/feedback/thanks/", {"about": about}).content.decode()
 
 
-@pytest.mark.parametrize("figure", ["", "nope", "x" * 5000, "'; --"])
+@pytest.mark.parametrize("figure", ["", "nope", "x" * 5000, "'; --", "a\x00b"])
 def test_a_figure_that_does_not_exist_is_left_out(live, client, figure):
     send(client, figure=figure)
     assert Feedback.objects.get().indicator is None

@@ -248,3 +248,12 @@ def test_a_period_is_written_as_it_is_read(text):
 def test_a_span_of_odd_days_has_no_period_text():
     with pytest.raises(ValueError, match="whole number of months"):
         period_text(date(2020, 1, 1), date(2020, 1, 17))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2020-01-01/P99999999999Y", "9999-01-01/P2Y", "2020-01-01/P9999Y", "2020-01-01/P\u0663Y"],
+)
+def test_a_period_beyond_the_calendar_is_refused_in_words(text):
+    with pytest.raises(ValueError, match="is not a period"):
+        parse_period(text)
