@@ -56,7 +56,7 @@ class GeographyFileAdmin(admin.ModelAdmin):
         """Put our own pages before Django's."""
         name, wrap = "areas_geographyfile", self.admin_site.admin_view
         return [
-            path("add/", csrf_exempt(wrap(self.add_page)), name=f"{name}_add"),
+            path("add/", wrap(csrf_exempt(self.add_page)), name=f"{name}_add"),
             path("<int:pk>/change/", wrap(self.report_page), name=f"{name}_change"),
             path("<int:pk>/confirm/", wrap(self.confirm_page), name=f"{name}_confirm"),
             *super().get_urls(),

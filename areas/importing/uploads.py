@@ -13,7 +13,7 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.core.cache import cache
 from django.core.files.uploadedfile import UploadedFile
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q
 
 from areas import tiles
@@ -36,6 +36,8 @@ IMPORTERS: dict[str, tuple[Any, Any]] = {
 }
 # A web upload may unpack to this many times its own limit.
 UNPACKS_TO = 10
+# Tells our locks of uploads from any others in the same database.
+UPLOADS = 0x9E06
 log = structlog.get_logger(__name__)
 
 
@@ -95,9 +97,23 @@ def waiting() -> list[int]:
 def work_on(pk: int) -> None:
     """Rehearse an upload that waits, or load one that is confirmed; anything else is left alone.
 
-    Two workers on one upload take turns: the second finds the first one's result and stops.
-    After a worker was killed the same call begins again, as nothing was half done.
+    An upload that another worker has in hand is left to it. After a worker was killed its lock is
+    gone with it, and the same call begins again, as nothing was half done.
     """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", (UPLOADS, pk))
+        (alone,) = cursor.fetchone()
+    if not alone:
+        return
+    try:
+        work_alone(pk)
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", (UPLOADS, pk))
+
+
+def work_alone(pk: int) -> None:
+    """Do the work of `work_on`, its lock being held."""
     with transaction.atomic():
         upload = GeographyFile.objects.select_for_update(skip_locked=True).filter(pk=pk).first()
         if upload is None:

@@ -58,6 +58,8 @@ class GroupReading(NamedTuple):
     denominator: float | None = None
     coverage: float = 1.0
     reason: str = ""
+    # Whether the release that members' figures come from may be passed on as files.
+    passed_on: bool = True
 
 
 def benchmark_group(token: str, area: Area | None = None) -> Group | None:
@@ -114,12 +116,11 @@ def group_readings(group: Group, series_ids: Collection[int]) -> dict[int, Group
     Members that are not in a series' edition, or beyond its indicator's scope, count as without a
     figure. Two queries, three where some members' figures are of part of them only.
     """
-    series = {
-        s.pk: s.indicator
-        for s in Series.objects.select_related("indicator").filter(
-            pk__in=series_ids, edition__area_type=group.area_type
-        )
-    }
+    every = Series.objects.select_related("indicator", "release__licence").filter(
+        pk__in=series_ids, edition__area_type=group.area_type
+    )
+    series = {s.pk: s.indicator for s in every}
+    passed_on = {s.pk: s.release.may_be_passed_on for s in every}
     if not series:
         return {}
     order = list(series)
@@ -149,7 +150,7 @@ def group_readings(group: Group, series_ids: Collection[int]) -> dict[int, Group
             found[pk] = GroupReading(MIDDLE, middle, low, high, n_data, n_members, reason=reason)
         else:
             found[pk] = GroupReading(NOTHING, None, low, high, n_data, n_members, reason=reason)
-    return found
+    return {pk: reading._replace(passed_on=passed_on[pk]) for pk, reading in found.items()}
 
 
 def group_reading(group: Group, series_id: int) -> GroupReading | None:

@@ -381,9 +381,10 @@ def file_table(
             lines.append((column.indicator.name, " ".join(words)))
     if sheet.group is not None:
         for column in comparison.columns:
-            if column.indicator.name in withheld:
+            reading = sheet.readings.get(column.indicator.pk)
+            if column.indicator.name in withheld or (reading and not reading.passed_on):
                 continue
-            figure = group_figure(sheet.readings.get(column.indicator.pk), column.indicator)
+            figure = group_figure(reading, column.indicator)
             value = f"{figure['prefix']}{figure['text']} " if figure["text"] else ""
             lines.append(
                 (f"{sheet.group.name}: {column.indicator.name}", f"{value}({figure['words']})")

@@ -50,7 +50,8 @@ from indicators.views.queries import (
 )
 
 MOST_ON_CHARTS = 10
-MOST_IN_TABLE = 1_000
+# As many codes as fit into an address that servers take (8,190 characters), with room to spare.
+MOST_IN_TABLE = 700
 FIRST_SHOWN, FIRST_TRIED = 6, 14
 BASE = "/compare/"
 EXAMPLES = (

@@ -33,7 +33,7 @@ from indicators.presenters.comparison import heading, series_of
 from indicators.presenters.words import long_date
 from indicators.views.compare import MOST_IN_TABLE
 from indicators.views.limits import too_often
-from indicators.views.queries import MOST_INDICATORS, Refused, shortened
+from indicators.views.queries import MOST_INDICATORS, SLUG, Refused, shortened
 
 MOST_AN_HOUR = 60
 # Questions that one page asks; the rest stay in the list for the next time.
@@ -66,7 +66,7 @@ def read_form(request: HttpRequest) -> Form:
         name=post.get("name", "")[: 4 * LONGEST_NAME],
         made_by=post.get("made_by", "")[: 4 * LONGEST_MAKER],
         text=post.get("text", ""),
-        area_type=post.get("area_type", "")[:50],
+        area_type=post.get("area_type", "") if SLUG.match(post.get("area_type", "")) else "",
         keep_ended=bool(post.get("keep_ended")),
         leave_out=bool(post.get("leave_out")),
     )

@@ -314,3 +314,8 @@ def test_an_indicators_page_refuses_a_group_that_is_not_there(
     response = client.get("/indicators/share/", {"with": token})
     assert response.status_code == 404
     assert "<b>" not in response.content.decode().split("<h1>")[1].split("</h1>")[0]
+
+
+def test_a_group_form_with_a_nul_in_its_type_is_answered(client):
+    sent = {"name": "Mine", "text": ", ".join(COUNCILS[:2]), "area_type": "auth\x00ority"}
+    assert client.post("/groups/", sent).status_code in {302, 422}
