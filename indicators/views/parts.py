@@ -254,8 +254,8 @@ def level_of(area: Area, every: list[Level], query: Asked) -> Level:
     base = f"/areas/{area.code}/parts/"
     raise Refused(
         f"{area.name} has no such parts",
-        f"{shortened(query.level)} is not known to lie inside {place(area)}: no lookup "
-        "that is held says so.",
+        f"{shortened(query.level)} is not a kind of area known to lie inside "
+        f"{place(area)}: no lookup that is held says so.",
         404,
         [
             (pages.level_name(one, every), query.address(base, level=one.edition.slug))
