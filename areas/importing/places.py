@@ -13,6 +13,7 @@ import shapely
 from django.db import connection
 from django.utils.text import slugify
 from numpy.typing import NDArray
+from psycopg import sql
 
 from areas.importing import load, outlines
 from areas.importing.codes import CODE_FORM, PSEUDO, prefixed, type_of
@@ -478,19 +479,23 @@ def write_areas(
 
 def update_areas(changes: pl.DataFrame) -> None:
     """Set every column of `changes` on the areas with these ids, in one statement."""
-    columns = [c for c in changes.columns if c != "id"]
+    columns = [sql.Identifier(c) for c in changes.columns if c != "id"]
+    every = sql.SQL(", ").join(map(sql.Identifier, changes.columns))
+    each = sql.SQL(", ").join(sql.SQL("{0} = n.{0}").format(c) for c in columns)
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE IF EXISTS changed_areas")
         cursor.execute(
-            "CREATE TEMPORARY TABLE changed_areas ON COMMIT DROP AS "  # noqa: S608
-            f"SELECT {', '.join(changes.columns)} FROM areas_area LIMIT 0"
+            sql.SQL(
+                "CREATE TEMPORARY TABLE changed_areas ON COMMIT DROP AS "
+                "SELECT {} FROM areas_area LIMIT 0"
+            ).format(every)
         )
     copy_frame("changed_areas", changes)
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE areas_area a SET "  # noqa: S608
-            + ", ".join(f"{c} = n.{c}" for c in columns)
-            + " FROM changed_areas n WHERE a.id = n.id"
+            sql.SQL("UPDATE areas_area a SET {} FROM changed_areas n WHERE a.id = n.id").format(
+                each
+            )
         )
         cursor.execute("DROP TABLE changed_areas")
 
