@@ -44,6 +44,8 @@ COPY public.areas_areachange (id, kind, effective, weight, from_area_id, to_area
 2	split	2019-04-01	0.5	36	7
 3	split	2019-04-01	0.5	36	8
 \.
+COPY public.areas_areagroup (id, token, name, made_by, n_members, created_at, area_type_id) FROM stdin;
+\.
 COPY public.areas_edition (id, slug, name, date, approximate, boundary_note, source, tile_hash, area_type_id) FROM stdin;
 1	uk	United Kingdom	2009-01-01	f		Made up for tests		uk
 2	gb	Great Britain	2009-01-01	f		Made up for tests		country-group
@@ -154,6 +156,86 @@ COPY public.areas_areaoverlap (id, weight, from_area_id, to_area_id, overlap_set
 52	1	3	1	8
 53	1	4	1	8
 \.
+COPY public.areas_border (id, metres, edition_id, area_id, neighbour_id) FROM stdin;
+1	4000	3	3	4
+2	4000	3	4	3
+3	4000	4	5	6
+4	4000	4	6	5
+5	4000	5	7	8
+6	4000	5	8	7
+7	4000	5	8	9
+8	4000	5	9	8
+9	4000	5	9	10
+10	4000	5	10	9
+11	1000	6	11	12
+12	2000	6	11	13
+13	1000	6	12	11
+14	2000	6	12	14
+15	2000	6	13	11
+16	1000	6	13	14
+17	2000	6	13	15
+18	2000	6	14	12
+19	1000	6	14	13
+20	2000	6	14	16
+21	2000	6	15	13
+22	1000	6	15	16
+23	2000	6	15	17
+24	2000	6	16	14
+25	1000	6	16	15
+26	2000	6	16	18
+27	2000	6	17	15
+28	1000	6	17	18
+29	2000	6	18	16
+30	1000	6	18	17
+31	1000	7	19	20
+32	1000	7	19	23
+33	1000	7	20	19
+34	1000	7	20	21
+35	1000	7	20	24
+36	1000	7	21	20
+37	1000	7	21	22
+38	1000	7	21	25
+39	1000	7	22	21
+40	1000	7	22	26
+41	1000	7	23	19
+42	1000	7	23	24
+43	1000	7	23	27
+44	1000	7	24	20
+45	1000	7	24	23
+46	1000	7	24	25
+47	1000	7	24	28
+48	1000	7	25	21
+49	1000	7	25	24
+50	1000	7	25	26
+51	1000	7	25	29
+52	1000	7	26	22
+53	1000	7	26	25
+54	1000	7	26	30
+55	1000	7	27	23
+56	1000	7	27	28
+57	1000	7	27	31
+58	1000	7	28	24
+59	1000	7	28	27
+60	1000	7	28	29
+61	1000	7	28	32
+62	1000	7	29	25
+63	1000	7	29	28
+64	1000	7	29	30
+65	1000	7	29	33
+66	1000	7	30	26
+67	1000	7	30	29
+68	1000	7	30	34
+69	1000	7	31	27
+70	1000	7	31	32
+71	1000	7	32	28
+72	1000	7	32	31
+73	1000	7	32	33
+74	1000	7	33	29
+75	1000	7	33	32
+76	1000	7	33	34
+77	1000	7	34	30
+78	1000	7	34	33
+\.
 COPY public.areas_boundary (id, geometry, area_id, edition_id) FROM stdin;
 1	0106000020346C000001000000010300000001000000110000000000000080A8184100000000A0551E4100000000E098184100000000A0551E41000000004089184100000000A0551E4100000000A079184100000000A0551E4100000000006A184100000000A0551E4100000000006A18410000000040651E4100000000006A184100000000E0741E4100000000006A18410000000080841E4100000000006A18410000000020941E4100000000A07918410000000020941E4100000000408918410000000020941E4100000000E09818410000000020941E410000000080A818410000000020941E410000000080A818410000000080841E410000000080A8184100000000E0741E410000000080A818410000000040651E410000000080A8184100000000A0551E41	1	1
 2	0106000020346C000001000000010300000001000000110000000000000080A8184100000000A0551E4100000000E098184100000000A0551E41000000004089184100000000A0551E4100000000A079184100000000A0551E4100000000006A184100000000A0551E4100000000006A18410000000040651E4100000000006A184100000000E0741E4100000000006A18410000000080841E4100000000006A18410000000020941E4100000000A07918410000000020941E4100000000408918410000000020941E4100000000E09818410000000020941E410000000080A818410000000020941E410000000080A818410000000080841E410000000080A8184100000000E0741E410000000080A818410000000040651E410000000080A8184100000000A0551E41	2	2
@@ -190,18 +272,25 @@ COPY public.areas_boundary (id, geometry, area_id, edition_id) FROM stdin;
 33	0106000020346C0000010000000103000000010000000500000000000000E098184100000000A0551E4100000000E09818410000000040651E4100000000408918410000000040651E41000000004089184100000000A0551E4100000000E098184100000000A0551E41	33	7
 34	0106000020346C000001000000010300000001000000050000000000000080A8184100000000A0551E410000000080A818410000000040651E4100000000E09818410000000040651E4100000000E098184100000000A0551E410000000080A8184100000000A0551E41	34	7
 \.
-COPY public.areas_postcode (postcode, easting, northing, small_area_id, ward_id) FROM stdin;
-AB11AA	400500	500500	19	11
-AB11AB	401500	500500	20	11
-AB12AA	400500	499500	23	13
-DA11AA	403500	497500	34	18
+COPY public.auth_user (id, password, last_login, is_superuser, username, first_name, last_name, email, is_staff, is_active, date_joined) FROM stdin;
+1	!	\N	t	admin				t	t	2026-11-24 22:42:19.768733+00
+\.
+COPY public.areas_geographyfile (id, kind, options, file_name, sha256, size, status, report, uploaded_at, confirmed_at, confirmed_by_id, uploaded_by_id) FROM stdin;
+\.
+COPY public.areas_geographyversion (id, version) FROM stdin;
+1	1
+\.
+COPY public.areas_groupmember (id, area_id, group_id) FROM stdin;
+\.
+COPY public.areas_postcode (postcode, easting, northing, small_area_id, ward_id, ended) FROM stdin;
+AB11AA	400500	500500	19	11	\N
+AB11AB	401500	500500	20	11	\N
+AB12AA	400500	499500	23	13	\N
+DA11AA	403500	497500	34	18	\N
 \.
 COPY public.auth_group (id, name) FROM stdin;
 \.
 COPY public.auth_group_permissions (id, group_id, permission_id) FROM stdin;
-\.
-COPY public.auth_user (id, password, last_login, is_superuser, username, first_name, last_name, email, is_staff, is_active, date_joined) FROM stdin;
-1	!	\N	t	admin				t	t	2026-11-24 19:52:14.800328+00
 \.
 COPY public.auth_user_groups (id, user_id, group_id) FROM stdin;
 \.
@@ -261,6 +350,8 @@ COPY public.indicators_series (id, breakdown, origin, best_fit, n_members, n_val
 65550		aggregate	f	2	2	{}	{6.5,6.8,7.1,7.4,7.7,8,8.3,8.6,8.9,9.2,9.5,9.8,10.100000000000001,10.4,10.700000000000001,11,11.3,11.600000000000001,11.9,12.200000000000001,12.5}	{6.5}	6.5	12.5	{1,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,1}	4	1	1	3
 \.
 COPY public.indicators_coverage (id, share, area_id, series_id) FROM stdin;
+\.
+COPY public.indicators_feedback (id, reference, page, message, email, at, status, note, answered_at, answered_by_id, indicator_id, series_id) FROM stdin;
 \.
 COPY public.indicators_liveseries (id, breakdown, live, edition_id, indicator_id, series_id, period_id, closed_by_id) FROM stdin;
 1		["2026-01-01 12:00:00+00","2026-01-01 12:01:00+00")	7	1	65536	1	2
@@ -642,9 +733,13 @@ COPY public.indicators_standing_b1 (series_id, area_id, group_area_id, rank, tie
 \.
 SELECT pg_catalog.setval('public.areas_area_id_seq', 36, true);
 SELECT pg_catalog.setval('public.areas_areachange_id_seq', 3, true);
+SELECT pg_catalog.setval('public.areas_areagroup_id_seq', 1, false);
 SELECT pg_catalog.setval('public.areas_areaoverlap_id_seq', 53, true);
+SELECT pg_catalog.setval('public.areas_border_id_seq', 78, true);
 SELECT pg_catalog.setval('public.areas_boundary_id_seq', 34, true);
 SELECT pg_catalog.setval('public.areas_edition_id_seq', 7, true);
+SELECT pg_catalog.setval('public.areas_geographyfile_id_seq', 1, false);
+SELECT pg_catalog.setval('public.areas_groupmember_id_seq', 1, false);
 SELECT pg_catalog.setval('public.areas_member_id_seq', 34, true);
 SELECT pg_catalog.setval('public.areas_overlapset_id_seq', 8, true);
 SELECT pg_catalog.setval('public.auth_group_id_seq', 1, false);
@@ -657,6 +752,7 @@ SELECT pg_catalog.setval('public.indicators_auditentry_id_seq', 7, true);
 SELECT pg_catalog.setval('public.indicators_bucket_id_seq', 1, true);
 SELECT pg_catalog.setval('public.indicators_coverage_id_seq', 1, false);
 SELECT pg_catalog.setval('public.indicators_dataset_id_seq', 1, true);
+SELECT pg_catalog.setval('public.indicators_feedback_id_seq', 1, false);
 SELECT pg_catalog.setval('public.indicators_indicator_id_seq', 1, true);
 SELECT pg_catalog.setval('public.indicators_liveseries_id_seq', 20, true);
 SELECT pg_catalog.setval('public.indicators_period_id_seq', 1, true);
