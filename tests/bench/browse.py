@@ -30,7 +30,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +53,8 @@ from tests.bench._figures import (
 from tests.bench.reads import OBSERVATION, STANDING, binary_copy, packed
 
 if TYPE_CHECKING:
+    from django.test import Client
+
     from areas.models import Edition
     from indicators.models import Indicator, Period, Release
 
@@ -417,11 +419,17 @@ def parts(n: int) -> list[Part]:
     return [Part(name, mine) for name, mine in zip(MOST_MS, paths, strict=True)]
 
 
-def ask(path: str) -> bytes:
-    """Return the whole body, gzipped where that is done. Raises LookupError when it is not 200."""
+@cache
+def client() -> Client:
+    """Return the one that asks. A site sets its middleware up once, and so does this."""
     from django.test import Client
 
-    response = Client(headers={"accept-encoding": "gzip"}).get(path)
+    return Client(headers={"accept-encoding": "gzip"})
+
+
+def ask(path: str) -> bytes:
+    """Return the whole body, gzipped where that is done. Raises LookupError when it is not 200."""
+    response = client().get(path)
     if response.status_code != 200:
         raise LookupError(f"{path} answered {response.status_code}")
     if response.streaming:
