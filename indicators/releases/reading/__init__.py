@@ -9,7 +9,17 @@ gives the tables back from Parquet written there; everything uploaded goes throu
 `parquet` and `jsonstat` read each kind; `layout` finds the tables in a sheet. See docs/releases.md.
 """
 
+from indicators.releases.reading.apart import in_subprocess, load
 from indicators.releases.reading.files import read
 from indicators.releases.reading.model import Document, Limits, Reading, Table, Unreadable
 
-__all__ = ["Document", "Limits", "Reading", "Table", "Unreadable", "read"]
+__all__ = [
+    "Document",
+    "Limits",
+    "Reading",
+    "Table",
+    "Unreadable",
+    "in_subprocess",
+    "load",
+    "read",
+]

@@ -27,8 +27,8 @@ from indicators.releases.reading.unpack import (
 
 PROLOG = 16_384
 MACROS = "_VBA_PROJECT".encode("utf-16-le")
-ROWS = re.compile(rb'<(?:\w+:)?row\b[^>]*?\br="([0-9]{1,9})"')
-WIDE = re.compile(rb'<(?:\w+:)?c\b[^>]*?\br="([A-Z]{2,3})[0-9]')
+ROWS = re.compile(rb' r="([0-9]{1,9})"')
+WIDE = re.compile(rb' r="([A-Z]{2,3})[0-9]')
 FORMULA = re.compile(rb"<(?:\w+:)?f[ >/]")
 REPEATED = re.compile(rb'number-(rows|columns)-repeated="([0-9]{1,9})"')
 PARAGRAPH = re.compile(rb"<a:p>(.*?)</a:p>|<a:p [^>]*>(.*?)</a:p>", re.DOTALL)

@@ -153,9 +153,7 @@ def table(cube: dict[str, Any], name: str, sheet: str, limits: Limits) -> Table:
     headings = unique([f"{a} | {b}" if b else a for a, b in zip(top, under, strict=True)])
     frame = pl.DataFrame(
         [series.rename(heading) for series, heading in zip(columns, headings, strict=True)]
-    ).with_columns(
-        pl.Series(ROW, at + 1, dtype=pl.Int64), pl.lit("data").alias(KIND)
-    )
+    ).with_columns(pl.Series(ROW, at + 1, dtype=pl.Int64), pl.lit("data").alias(KIND))
     frame = frame.filter(pl.col(headings[-2]).is_not_null() | pl.col(headings[-1]).is_not_null())
     if frame.is_empty():
         raise refusal("no-rows", name, f"{name} is a cube without any values.")
@@ -163,7 +161,8 @@ def table(cube: dict[str, Any], name: str, sheet: str, limits: Limits) -> Table:
     roles = cube.get("role")
     for role, keys in roles.items() if isinstance(roles, dict) else ():
         above += [
-            f"role {role} | {(dimensions.get(str(k)) or {}).get('label') or k}" for k in listed(keys)
+            f"role {role} | {(dimensions.get(str(k)) or {}).get('label') or k}"
+            for k in listed(keys)
         ]
     return Table(
         name, sheet, headings, (tuple(top), tuple(under)), int(frame[ROW][0]), tuple(above), (),

@@ -34,7 +34,6 @@ MOST_SEGMENTS = 5_000
 MOST_LINES = 200
 LONG_CELL = 400
 FEW_TOTALS = 0.02
-SPACES = " \t\r\n\u00a0\u2007\u2009\u202f\u3000"
 Row = Sequence[str | None]
 
 CODE = re.compile(
@@ -50,7 +49,7 @@ MARKER = re.compile(
     re.IGNORECASE,
 )
 YEAR = re.compile(r"(?:19|20)\d\d(?:\D.*)?")
-TOTAL = r"(?i)^(?:(?:grand|overall|sub)[ -]?)?totals?\b.{0,40}$"
+TOTAL = r"(?i)^(?:(?:grand|overall|sub)[ -]?)?totals?\s*(?:$|(?:[:,(\[*]|for\b).{0,40}$)"
 NOTEWORDS = re.compile(
     r"\s*(?:notes?\b|sources?\b|footnotes?\b|©|\(c\)|copyright|crown copyright|\*|†|‡|\[|\(?\d+\)|"
     r"#|//|in order to|this (?:table|data|worksheet) |figures |totals? may|contains |released|"
@@ -79,11 +78,9 @@ class Block:
 
 def trimmed(grid: pl.DataFrame) -> pl.DataFrame:
     """Return a grid with blanks at the ends of its cells gone and empty cells null."""
-    return grid.select(
-        pl.when(pl.col(name).str.strip_chars(SPACES).str.len_bytes() > 0)
-        .then(pl.col(name).str.strip_chars(SPACES))
-        .alias(name)
-        for name in grid.columns
+    stripped = grid.select(pl.all().str.strip_chars())
+    return stripped.select(
+        pl.when(pl.col(name).str.len_bytes() > 0).then(pl.col(name)) for name in grid.columns
     )
 
 
@@ -270,9 +267,9 @@ def blocks_of(grid: pl.DataFrame, *, text: bool) -> tuple[list[Block], list[str]
     """Return the tables of a grid, and the lines that stand in none where it has none."""
     if grid.is_empty() or not grid.width:
         return [], []
-    filled = grid.select(
-        pl.sum_horizontal(pl.all().is_not_null().cast(pl.Int32)).alias("filled")
-    )["filled"].to_numpy()
+    filled = grid.select(pl.sum_horizontal(pl.all().is_not_null().cast(pl.Int32)).alias("filled"))[
+        "filled"
+    ].to_numpy()
     blocks: list[Block] = []
     loose: list[tuple[int, int]] = []  # Segments of words that are not yet anyone's.
     lone: tuple[int, list[int]] | None = None  # Headings whose data are in the next segment.
@@ -355,9 +352,7 @@ def share(
 
 def fits_under(grid: pl.DataFrame, headings: list[int], rows: list[Row], found: Found) -> bool:
     """Say whether headings on their own stand over most of the columns of data below."""
-    named = {
-        i for at in headings for i, cell in enumerate(grid.row(at)) if cell is not None
-    }
+    named = {i for at in headings for i, cell in enumerate(grid.row(at)) if cell is not None}
     return len(named & set(found.kinds)) >= 0.6 * len(found.kinds) and found.start <= 2
 
 
@@ -368,9 +363,7 @@ def goes_on(block: Block, rows: list[Row], found: Found) -> bool:
     if len(found.kinds) < 0.5 * len(block.kinds):
         return False
     typed = [c for c in found.kinds if block.kinds[c] in ("value", "code")]
-    same = sum(
-        found.kinds[c] == block.kinds[c] or found.kinds[c] == "marker" for c in typed
-    )
+    same = sum(found.kinds[c] == block.kinds[c] or found.kinds[c] == "marker" for c in typed)
     return same >= 0.6 * len(typed)
 
 
@@ -398,9 +391,7 @@ def finish(grid: pl.DataFrame, block: Block, filled: np.ndarray) -> None:
         block.end = end
         part = grid.slice(block.start, block.end - block.start)
         held = part.select(pl.all().is_not_null().any()).row(0) if part.height else ()
-    block.columns = tuple(
-        i for i in range(grid.width) if i in named or (part.height and held[i])
-    )
+    block.columns = tuple(i for i in range(grid.width) if i in named or (part.height and held[i]))
 
 
 # --- Headings and rows ----------------------------------------------------------------------------
@@ -445,36 +436,71 @@ def shaped(
 
     Blank rows go, and rows that repeat the headings.
     """
-    names = [grid.columns[c] for c in columns]
-    frame = grid.select(pl.col(n).alias(f"v{i}") for i, n in enumerate(names))
-    every = [pl.col(f"v{i}") for i in range(len(names))]
-    filled = pl.sum_horizontal([c.is_not_null().cast(pl.Int32) for c in every])
-    first = every[0]
-    lone = (filled == 1) & first.is_not_null()
-    words = first.str.contains(r"\p{L}") & ~first.str.contains(CODES)
-    comment = first.str.contains(r"^(?:#|//)")
-    kind = pl.when(comment & ~pl.lit(headings[0].startswith("#"))).then(pl.lit("note"))
-    if len(names) > 2:
-        kind = kind.when(lone & words).then(pl.lit("section"))
-    lead = pl.coalesce(every[:2])
-    total = lead.str.contains(TOTAL).fill_null(False)
-    few = total.sum() <= pl.max_horizontal(pl.lit(1), FEW_TOTALS * pl.len())
-    kind = kind.when(total & few).then(pl.lit("total"))
-    compared = [i for i, name in enumerate(headings) if not name.startswith("column ")][:3]
-    again = pl.lit(len(compared) > 1)
-    for i in compared:
-        again = again & (every[i].str.replace_all(r"\s+", " ") == headings[i]).fill_null(False)
-    return (
-        frame.with_columns(
-            numbers.cast(pl.Int64).alias("row number"),
-            kind.otherwise(pl.lit("data")).alias("what it is"),
-        )
-        .filter((filled > 0) & ~again)
-        .rename(
-            {f"v{i}": name for i, name in enumerate(headings)}
-            | {"row number": ROW, "what it is": KIND}
-        )
+    names = [f"v{i}" for i in range(len(columns))]
+    frame = grid.select(
+        pl.col(grid.columns[c]).alias(name) for c, name in zip(columns, names, strict=True)
+    ).with_columns(numbers.cast(pl.Int64).alias("row number"))
+    filled = frame.select(
+        pl.sum_horizontal(pl.col(name).is_not_null().cast(pl.Int32) for name in names)
+    ).to_series()
+    if filled.min() == 0:
+        frame = frame.filter(filled > 0)
+        filled = filled.filter(filled > 0)
+    repeated = repeats(frame, headings)
+    if repeated is not None:
+        frame = frame.filter(~repeated)
+        filled = filled.filter(~repeated)
+    return frame.with_columns(what_rows_are(frame, filled, headings).alias("what it is")).rename(
+        dict(zip(names, headings, strict=True)) | {"row number": ROW, "what it is": KIND}
     )
+
+
+def repeats(frame: pl.DataFrame, headings: tuple[str, ...]) -> pl.Series | None:
+    """Return which rows repeat the headings, or nothing where none does."""
+    compared = [i for i, name in enumerate(headings) if not name.startswith("column ")][:3]
+    if len(compared) < 2:
+        return None
+    words = headings[compared[0]].split()
+    if not words or not frame[f"v{compared[0]}"].str.starts_with(words[0]).any():
+        return None
+    same = frame.select(
+        pl.all_horizontal(
+            (pl.col(f"v{i}").str.replace_all(r"\s+", " ") == headings[i]).fill_null(False)
+            for i in compared
+        )
+    ).to_series()
+    return same if same.any() else None
+
+
+def what_rows_are(frame: pl.DataFrame, filled: pl.Series, headings: tuple[str, ...]) -> pl.Series:
+    """Return the kind of each row: remarks, labels of sections, totals, and else data.
+
+    A lone word in the first column is the label of what follows. Totals are few: where many rows
+    are of totals, the column tells categories apart and "total" is one of them.
+    """
+    first = frame["v0"]
+    kinds = pl.repeat("data", frame.height, dtype=pl.String, eager=True)
+
+    def mark(rows: pl.Series, kind: str) -> None:
+        nonlocal kinds
+        kinds = pl.select(
+            pl.when(rows.fill_null(False)).then(pl.lit(kind)).otherwise(kinds)
+        ).to_series()
+
+    leads = [first, frame["v1"].filter(first.is_null())] if len(headings) > 1 else [first]
+    if any(lead.str.contains_any(["total"], ascii_case_insensitive=True).any() for lead in leads):
+        lead = first if len(headings) == 1 else frame.select(pl.coalesce("v0", "v1")).to_series()
+        total = lead.str.contains(TOTAL).fill_null(False)
+        if 0 < int(total.sum()) <= max(1.0, FEW_TOTALS * frame.height):
+            mark(total, "total")
+    if len(headings) > 2:
+        lone = (filled == 1) & first.is_not_null()
+        if lone.any():
+            mark(lone & first.str.contains(r"\p{L}") & ~first.str.contains(CODES), "section")
+    comment = first.str.starts_with("#") | first.str.starts_with("//")
+    if comment.any() and not comment.all():
+        mark(comment, "note")
+    return kinds
 
 
 def grid_reading(grid: pl.DataFrame, name: str, sheet: str, *, text: bool) -> Reading:
@@ -545,29 +571,28 @@ def ragged(
     name: str,
     sheet: str,
 ) -> list[Problem]:
-    """Return problems for columns without a heading that only a few rows have values in."""
+    """Return warnings for columns without a heading that only a few rows have values in."""
     found = []
     for place, heading in enumerate(headings):
         if not levels or any(level[place] for level in levels):
             continue
         there = frame.filter(pl.col(heading).is_not_null())
         if there.height <= max(1, 0.05 * frame.height):
-            row = int(there[ROW][0])
+            row, value = int(there[ROW][0]), str(there[heading][0])[:80]
             found.append(
                 Problem(
-                    "error",
-                    "ragged-row",
-                    f"{where}, row {row:,} has more values than there are headings: perhaps a "
-                    "comma stands in a value without quotation marks. Mend that row.",
+                    "warning",
+                    "value-without-heading",
+                    f"{where}, row {row:,} has a value ({value}) in a column without a heading. "
+                    "Look whether it belongs there.",
                     name,
                     sheet,
                     row,
                     heading,
-                    value=there[heading][0],
+                    value=value,
                 )
             )
-            break
-    return found
+    return found[:5]
 
 
 def is_document(blocks: list[Block], grid: pl.DataFrame, sheet: str) -> bool:

@@ -121,6 +121,4 @@ def read_parquet(source: Source, limits: Limits, reading: Reading) -> None:
         raise refusal("repeated-headings", name, f"{name} has two columns of one name. Rename one.")
     headings = unique(plain)
     source_rows = ParquetRows(source.path, tuple(plain), headings)
-    reading.tables.append(
-        Table(name, "", headings, (tuple(plain),), 1, (), (), rows, source_rows)
-    )
+    reading.tables.append(Table(name, "", headings, (tuple(plain),), 1, (), (), rows, source_rows))

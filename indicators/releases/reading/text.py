@@ -14,6 +14,7 @@ import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import polars as pl
@@ -24,6 +25,7 @@ from indicators.releases.reading import layout
 from indicators.releases.reading.model import (
     BATCH,
     ROW,
+    Document,
     Limits,
     Reading,
     Table,
@@ -210,7 +212,7 @@ def plainly(source: Source, folder: Path, limits: Limits) -> Plain:
             if at >= 0:
                 raise nul(name, at, block, lines)
             clean = block.translate(None, CONTROLS)
-            if any(start in clean for start in HIDDEN_STARTS):
+            if kind != "ascii" and any(start in clean for start in HIDDEN_STARTS):
                 clean = HIDDEN.sub("", clean.decode()).encode()
             if len(clean) != len(block):
                 removed += len(block.decode()) - len(clean.decode())
@@ -331,7 +333,63 @@ def whole(plain: Plain, limits: Limits) -> Reading:
         check_width(plain.name, plain.width, limits)
         grid = eager(plain)
     grid = layout.trimmed(grid.drop(grid.columns[-1]))
-    return layout.grid_reading(grid, plain.name, "", text=True)
+    if is_prose(plain, grid):
+        lines = layout.lines_of(grid, list(range(min(grid.height, 10 * layout.MOST_LINES))))
+        return Reading(documents=[Document(plain.name, "", tuple(lines))])
+    reading = layout.grid_reading(grid, plain.name, "", text=True)
+    shifted(plain, reading)
+    return reading
+
+
+def is_prose(plain: Plain, grid: pl.DataFrame) -> bool:
+    """Say whether a file named as text is words with commas rather than a table."""
+    if not plain.name.lower().endswith((".txt", ".md")):
+        return False
+    head = grid.head(FIRST_RECORDS)
+    filled = head.select(pl.sum_horizontal(pl.all().is_not_null().cast(pl.Int32)).alias("n"))["n"]
+    filled = filled.filter(filled > 0)
+    if filled.is_empty():
+        return True
+    usual = filled.filter(filled > 1).mode()
+    return usual.is_empty() or float((filled == usual.max()).mean() or 0) < 0.6  # type: ignore[arg-type]
+
+
+def shifted(plain: Plain, reading: Reading) -> None:
+    """Make errors of values beyond the last field of the headings: their row is out of step.
+
+    A value under a heading that is there and blank stays a warning.
+    """
+    wanted = {p.column for p in reading.problems if p.code == "value-without-heading"}
+    if not wanted:
+        return
+    width = max(len(t.levels[-1]) for t in reading.tables if t.levels)
+    with plain.path.open(encoding="utf-8", newline="") as source:
+        next(source)
+        first = list(islice(csv.reader(source, delimiter=plain.separator), FIRST_RECORDS))
+    heads = [
+        len(record)
+        for record in first
+        if [" ".join(v.split()) for v in record if v.strip()][:3]
+        in [[v for v in t.levels[-1] if v][:3] for t in reading.tables if t.levels]
+    ]
+    width = max(heads, default=width)
+    for at, problem in enumerate(reading.problems):
+        digits = problem.column.removeprefix("column ")
+        if problem.code == "value-without-heading" and digits.isdigit() and int(digits) > width:
+            reading.problems[at] = too_long(plain.name, problem.row or 0, problem.value)
+
+
+def too_long(name: str, row: int, value: str = "") -> Problem:
+    """Return the problem of a row with more values than there are columns."""
+    return Problem(
+        "error",
+        "ragged-row",
+        f"{name}, row {row:,} has more values than there are headings: perhaps a comma stands in "
+        "a value without quotation marks. Mend that row.",
+        file=name,
+        row=row,
+        value=value,
+    )
 
 
 def eager(plain: Plain) -> pl.DataFrame:
@@ -456,16 +514,7 @@ class LongRows:
         over = frame.filter(pl.col(f"c{self.plain.width}").is_not_null())
         if over.height:
             row = over["row number"][0]
-            raise Unreadable(
-                Problem(
-                    "error",
-                    "ragged-row",
-                    f"{self.plain.name}, row {row:,} has more values than there are columns: "
-                    "perhaps a comma stands in a value without quotation marks. Mend that row.",
-                    file=self.plain.name,
-                    row=row,
-                )
-            )
+            raise Unreadable(too_long(self.plain.name, row))
         return layout.shaped(
             layout.trimmed(frame.drop("row number")),
             frame["row number"],
@@ -490,7 +539,15 @@ def long(plain: Plain, limits: Limits) -> Reading:
     block = layout.blocks_of(grid, text=True)[0][-1]
     rows = LongRows(plain, block.columns, table.headings, table.first_row - 1, leave)
     whole_table = Table(
-        table.file, "", table.headings, table.levels, table.first_row, table.above, below, None, rows
+        table.file,
+        "",
+        table.headings,
+        table.levels,
+        table.first_row,
+        table.above,
+        below,
+        None,
+        rows,
     )
     problems = [p for p in first.problems if p.row is None or p.row < table.first_row]
     if len(first.tables) > 1:
@@ -524,4 +581,3 @@ def ending(plain: Plain, width: int) -> tuple[tuple[str, ...], int]:
         leave += 1
     lines = [" | ".join(v.strip() for v in r if v.strip()) for r in found[len(found) - leave :]]
     return tuple(line for line in lines if line), leave
-

@@ -68,8 +68,7 @@ class Budget:
             raise refusal(
                 "too-large",
                 name,
-                f"{name} unpacks to more than we read at once. If it is genuine, give it in "
-                "parts.",
+                f"{name} unpacks to more than we read at once. If it is genuine, give it in parts.",
             )
 
 
@@ -273,7 +272,9 @@ def package(archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], name: str)
             return "ods"
         if mime.startswith(b"application/vnd.oasis"):
             raise refusal(
-                "unknown-kind", name, f"{name} is a text or slides, not a spreadsheet. Give {OFFERS}."
+                "unknown-kind",
+                name,
+                f"{name} is a text or slides, not a spreadsheet. Give {OFFERS}.",
             )
     if "word/document.xml" in names or "ppt/presentation.xml" in names:
         raise refusal(
