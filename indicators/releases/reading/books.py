@@ -34,7 +34,10 @@ REPEATED = re.compile(rb'number-(rows|columns)-repeated="([0-9]{1,9})"')
 PARAGRAPH = re.compile(rb"<a:p>(.*?)</a:p>|<a:p [^>]*>(.*?)</a:p>", re.DOTALL)
 WORDS = re.compile(rb"<a:t(?: [^>]*)?>([^<]*)</a:t>")
 MIDNIGHT = r"^(\d{4}-\d\d-\d\d) 00:00:00$"
-HIDDEN = "[\u0001-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
+HIDDEN = (
+    "[\u0001-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f"
+    "\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
+)
 
 
 def read_book(source: Source, budget: Budget, limits: Limits, reading: Reading) -> None:

@@ -126,7 +126,8 @@ def table(cube: dict[str, Any], name: str, sheet: str, limits: Limits) -> Table:
         raise refusal(
             "too-large",
             name,
-            f"{name} is a cube of more than {limits.cells // 1_000_000} million cells. Give a part.",
+            f"{name} is a cube of more than {limits.cells // 1_000_000} million cells. "
+            "Give a part.",
         )
     at, values, statuses = filled(cube, cells, name)
     columns: list[pl.Series] = []

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -30,6 +31,7 @@ from indicators.releases.reading.model import (
 
 LOOKED_AT = 60  # Rows of a segment that are looked at cell by cell.
 MOST_LEVELS = 6
+MOST_KEYS = 8
 MOST_SEGMENTS = 5_000
 MOST_LINES = 200
 LONG_CELL = 400
@@ -48,6 +50,7 @@ MARKER = re.compile(
     r"\[\w{1,4}\]|\.{1,3}|[:*\-–—!#~†‡]{1,2}|[cxzuw]|n/?a|#n/a|null|low|nan|true|false|<\s?\d+",
     re.IGNORECASE,
 )
+RANGE = re.compile(r"\d{1,3}\s?[-–]\s?\d{1,3}|\d{1,3}\+")  # Of ages, as headings have them.
 YEAR = re.compile(r"(?:19|20)\d\d(?:\D.*)?")
 TOTAL = r"(?i)^(?:(?:grand|overall|sub)[ -]?)?totals?\s*(?:$|(?:[:,(\[*]|for\b).{0,40}$)"
 NOTEWORDS = re.compile(
@@ -91,7 +94,7 @@ def kind_of(cell: str | None) -> str:
     """Return blank, code, value (a number, date or period), marker or text."""
     if cell is None:
         return "blank"
-    if len(cell) > 60:
+    if len(cell) > 60 or RANGE.fullmatch(cell):
         return "text"
     if CODE.fullmatch(cell):
         return "code"
@@ -148,9 +151,7 @@ def is_sequence(row: Row, columns: list[int], body: list[Row]) -> bool:
     def steps(values: list[str]) -> bool:
         digits = [re.match(r"\d+", v) for v in values]
         whole = [int(d[0][:9]) for d in digits if d]
-        return len(whole) == len(values) >= 3 and all(
-            b > a for a, b in zip(whole, whole[1:], strict=False)
-        )
+        return len(whole) == len(values) >= 3 and all(b > a for a, b in pairwise(whole))
 
     below = [
         [str(r[c]) for c in columns if r[c] is not None and kind_of(r[c]) == "value"] for r in body
@@ -264,7 +265,18 @@ def line(row: Row) -> str:
 
 
 def blocks_of(grid: pl.DataFrame, *, text: bool) -> tuple[list[Block], list[str]]:
-    """Return the tables of a grid, and the lines that stand in none where it has none."""
+    """Return the tables of a grid, and the lines that stand in none where it has none.
+
+    A file of text without any numbers or codes is a table all the same, if it looks like one.
+    """
+    blocks, loose = typed_blocks(grid, text=text, words=False)
+    if not blocks and text:
+        blocks, loose = typed_blocks(grid, text=text, words=True)
+    return blocks, loose
+
+
+def typed_blocks(grid: pl.DataFrame, *, text: bool, words: bool) -> tuple[list[Block], list[str]]:
+    """Return the tables of a grid, those of words alone only where `words` says so."""
     if grid.is_empty() or not grid.width:
         return [], []
     filled = grid.select(pl.sum_horizontal(pl.all().is_not_null().cast(pl.Int32)).alias("filled"))[
@@ -273,25 +285,32 @@ def blocks_of(grid: pl.DataFrame, *, text: bool) -> tuple[list[Block], list[str]
     blocks: list[Block] = []
     loose: list[tuple[int, int]] = []  # Segments of words that are not yet anyone's.
     lone: tuple[int, list[int]] | None = None  # Headings whose data are in the next segment.
-    for begin, end in segments(filled):
+    runs = segments(filled)
+    for number, (begin, end) in enumerate(runs):
         count = filled[begin:end]
-        rows: list[Row] = [row for row in grid.slice(begin, min(end - begin, LOOKED_AT)).rows()]
+        rows: list[Row] = list(grid.slice(begin, min(end - begin, LOOKED_AT)).rows())
         widest = int(count.max())
         single = widest == 1 and not (text and grid.width == 1)
         if single:
             loose.append((begin, end))
             continue
-        found = looked_into(rows, grid.width, text=text)
+        found = looked_into(rows, grid.width, text=words)
         if found.start >= len(rows):  # Words only.
             if widest > 1 and len(rows) <= MOST_LEVELS and len(rows) == end - begin:
                 lone = (begin, [begin + i for i in range(len(rows)) if count[i] > 1])
             loose.append((begin, end))
             continue
+        if widest == 2 and end - begin <= MOST_KEYS and "code" not in found.kinds.values():
+            after = next((int(filled[a:b].max()) for a, b in runs[number + 1 :]
+                          if filled[a:b].max() > 1), 0)  # fmt: skip
+            if after > 2:  # Keys and values above a table.
+                loose.append((begin, end))
+                continue
         begins = bool(found.headings)
         if not begins and lone is not None and fits_under(grid, lone[1], rows, found):
             block = Block(begin, end, lone[1], found.kinds)
             share(grid, blocks, [s for s in loose if s[0] != lone[0]], block)
-            titles = [i for i in range(lone[0], lone[1][0])]
+            titles = list(range(lone[0], lone[1][0]))
             block.above += lines_of(grid, titles)
             blocks.append(block)
         elif not begins and blocks and goes_on(blocks[-1], rows, found):

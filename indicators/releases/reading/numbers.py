@@ -1,9 +1,9 @@
 """Columns of numbers as publishers write them: values, markers, and what is neither.
 
 Read are 1,234.5 and 1 234 and 1'234 (whole groups of three only), 12%, (12) as less than nothing,
-£1,200, 1.2e5, and the many kinds of minus. A marker stands alone (“[c]”, “..”, “–”, “<5”) or after a
-value (“12.3 [u]”, “45 p”, “7*”). NaN and infinity are no numbers, however they are written: 1e999 is
-one of them.
+£1,200, 1.2e5, and the many kinds of minus. A marker stands alone (“[c]”, “..”, “–”, “<5”) or after
+a value (“12.3 [u]”, “45 p”, “7*”). NaN and infinity are no numbers, however they are written:
+1e999 is one of them.
 
 What a marker means depends on its publisher (a dash may be nil or missing), so that markers are
 given as they stand, but for those of the Government Statistical Service and words that can mean one
@@ -55,9 +55,9 @@ PLAIN = r"^[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,4})?$"
 class Numbers(NamedTuple):
     """A column as read: series as long as it, in its order.
 
-    `values` (Float64) is null where there is none. `markers` (String) is "" without one. `problems`
-    (Boolean) says where neither could be read. `percent` (Boolean) says where a % sign stood: 12% is
-    given as 12.
+    `values` (Float64) is null where there is none. `markers` (String) is "" without one.
+    `problems` (Boolean) says where neither could be read. `percent` (Boolean) says where a % sign
+    stood: 12% is given as 12.
     """
 
     values: pl.Series

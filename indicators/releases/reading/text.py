@@ -93,12 +93,9 @@ class Plain:
 def read_text(source: Source, folder: Path, limits: Limits, reading: Reading) -> None:
     """Add the tables, documents and problems of one file of text. Raises Unreadable."""
     plain = plainly(source, folder, limits)
-    if plain.size <= limits.grid_bytes:
-        found = whole(plain, limits)
-    else:
-        found = long(plain, limits)
-    for table in found.tables:
-        reading.tables.append(table)
+    small = plain.size <= limits.grid_bytes
+    found = whole(plain, limits) if small else long(plain, limits)
+    reading.tables += found.tables
     reading.documents += found.documents
     reading.problems += [*plain.problems, *found.problems]
 
