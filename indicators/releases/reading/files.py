@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from indicators.releases.problems import Problem
@@ -68,6 +69,7 @@ def read(
                     source.name,
                 )
             )
+    reading.tables = [replace(table, folder=reading.folder) for table in reading.tables]
     del reading.problems[limits.problems :]
     return reading
 

@@ -286,10 +286,14 @@ def typed_blocks(grid: pl.DataFrame, *, text: bool, words: bool) -> tuple[list[B
     loose: list[tuple[int, int]] = []  # Segments of words that are not yet anyone's.
     lone: tuple[int, list[int]] | None = None  # Headings whose data are in the next segment.
     runs = segments(filled)
+    widths = [int(filled[a:b].max()) for a, b in runs]
+    wider = [0] * len(runs)  # How wide the next segment of more than one column is.
+    for number in range(len(runs) - 2, -1, -1):
+        wider[number] = widths[number + 1] if widths[number + 1] > 1 else wider[number + 1]
     for number, (begin, end) in enumerate(runs):
         count = filled[begin:end]
         rows: list[Row] = list(grid.slice(begin, min(end - begin, LOOKED_AT)).rows())
-        widest = int(count.max())
+        widest = widths[number]
         single = widest == 1 and not (text and grid.width == 1)
         if single:
             loose.append((begin, end))
@@ -301,8 +305,7 @@ def typed_blocks(grid: pl.DataFrame, *, text: bool, words: bool) -> tuple[list[B
             loose.append((begin, end))
             continue
         if widest == 2 and end - begin <= MOST_KEYS and "code" not in found.kinds.values():
-            after = next((int(filled[a:b].max()) for a, b in runs[number + 1 :]
-                          if filled[a:b].max() > 1), 0)  # fmt: skip
+            after = wider[number]
             if after > 2:  # Keys and values above a table.
                 loose.append((begin, end))
                 continue

@@ -88,6 +88,7 @@ class Table:
     below: tuple[str, ...]
     n_rows: int | None  # None while unknown: a long file of text.
     rows: Rows = field(repr=False, compare=False)
+    folder: object = field(default=None, repr=False, compare=False)  # Kept while the table is.
 
     def batches(self, rows: int = BATCH) -> Iterator[pl.DataFrame]:
         """Yield frames of at most `rows` rows, every heading a column of text, empty cells null.

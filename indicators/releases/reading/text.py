@@ -11,7 +11,9 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import os
 import re
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -196,7 +198,9 @@ def plainly(source: Source, folder: Path, limits: Limits) -> Plain:
     """Write a file of text as plain UTF-8 and return it with what was learned on the way."""
     name = source.name
     encoding = encoding_of(source.path, name)
-    to = folder / f"{source.path.name}-{abs(hash(name)) % 10**9}.utf8"
+    handle, made = tempfile.mkstemp(".utf8", "text-", folder)
+    os.close(handle)
+    to = Path(made)
     kinds: set[str] = set()
     plain: Plain | None = None
     removed = lines = 0
