@@ -536,6 +536,9 @@ def grid_reading(grid: pl.DataFrame, name: str, sheet: str, *, text: bool) -> Re
     if not blocks:
         if loose:
             reading.documents.append(Document(name, sheet, tuple(loose)))
+        filled = [sum(cell is not None for cell in row) for row in grid.head(LOOKED_AT).rows()]
+        if text and 0 < sum(count > 1 for count in filled) <= 2 and grid.height < LOOKED_AT:
+            reading.problems.append(no_rows(name, name, sheet))
         return reading
     for block in blocks:
         levels = levels_of(grid, block)
@@ -545,15 +548,7 @@ def grid_reading(grid: pl.DataFrame, name: str, sheet: str, *, text: bool) -> Re
         frame = shaped(part, numbers, block.columns, headings)
         where = f"{name}, sheet {sheet}" if sheet else name
         if frame.is_empty():
-            reading.problems.append(
-                Problem(
-                    "error",
-                    "no-rows",
-                    f"{where} has headings and no rows. Give the file with its data.",
-                    name,
-                    sheet,
-                )
-            )
+            reading.problems.append(no_rows(where, name, sheet))
             continue
         if not block.headings:
             reading.problems.append(
@@ -583,6 +578,17 @@ def grid_reading(grid: pl.DataFrame, name: str, sheet: str, *, text: bool) -> Re
             )
         )
     return reading
+
+
+def no_rows(where: str, name: str, sheet: str) -> Problem:
+    """Return the problem of headings with nothing below them."""
+    return Problem(
+        "error",
+        "no-rows",
+        f"{where} has headings and no rows. Give the file with its data.",
+        name,
+        sheet,
+    )
 
 
 def ragged(

@@ -25,7 +25,9 @@ WELSH = "Sir y Fflint, “Ynys Môn”, Caffè £5"
 TEXT = f'code,name,n\nW06000001,"{WELSH}",1\nW06000002,Conwy,2\n'
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"]
+)
 def test_every_common_encoding_gives_the_same(tmp_path, encoding):
     table = only(read_bytes(tmp_path, "a.csv", TEXT.encode(encoding)))
     assert table.headings == ("code", "name", "n")
@@ -79,7 +81,9 @@ def test_gzip_and_zip_are_unpacked_and_members_named(tmp_path):
 
 def test_pictures_beside_the_data_in_a_zip_are_no_error(tmp_path):
     reading = read_bytes(
-        tmp_path, "a.zip", zipped({"a.csv": b"code,n\nE06000001,1\n", "b.png": b"\x89PNG\r\n\x1a\n00"})
+        tmp_path,
+        "a.zip",
+        zipped({"a.csv": b"code,n\nE06000001,1\n", "b.png": b"\x89PNG\r\n\x1a\n00"}),
     )
     assert len(reading.tables) == 1
     assert [(p.kind, p.code) for p in reading.problems] == [("warning", "unknown-kind")]
