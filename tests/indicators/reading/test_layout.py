@@ -4,9 +4,15 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
+from hypothesis import given as drawn
+from hypothesis import settings
+from hypothesis import strategies as st
 
 from indicators.releases.reading import read
+from indicators.releases.reading.layout import grid_reading, trimmed
+from indicators.releases.reading.model import KINDS
 from tests.indicators.reading.making import (
     codes,
     given,
@@ -432,6 +438,42 @@ def test_a_table_saved_from_stat_xplore_as_text(tmp_path):
     assert table.headings == ("Month", "Nov-23", "Dec-23")
     assert [kind for _, kind in kinds(table)][-3:] == ["data", "data", "total"]
     assert table.below[-1] == "INFO | Cells have been randomly adjusted"
+
+
+CELLS = st.sampled_from(
+    ["E06000001", "E06000002", "Total", "12", "3.5", "[c]", "2019", "Note", "a name", "#x", None]
+) | st.text(alphabet="aZ 09\u00e9-", max_size=6)
+
+
+@settings(max_examples=200, deadline=None)
+@drawn(
+    rows=st.integers(1, 6).flatmap(
+        lambda width: st.lists(st.lists(CELLS, min_size=width, max_size=width), max_size=30)
+    ),
+    text=st.booleans(),
+)
+def test_no_arrangement_of_cells_crashes_and_rows_are_those_of_the_sheet(rows, text):
+    width = max(map(len, rows), default=1)
+    grid = trimmed(
+        pl.DataFrame(
+            {f"c{i}": pl.Series([r[i] for r in rows], dtype=pl.String) for i in range(width)}
+        )
+    )
+    reading = grid_reading(grid, "a", "S", text=text)
+    for table in reading.tables:
+        frame = table.frame()
+        assert frame.columns == [*table.headings, "row", "kind"]
+        assert set(frame["kind"]) <= set(KINDS)
+        assert table.first_row == frame["row"][0]
+        assert frame["row"].is_sorted()
+        assert all(len(level) == len(table.headings) for level in table.levels)
+        for row in frame.select(*table.headings, "row").rows():
+            held = [cell for cell in row[:-1] if cell is not None]
+            source = [cell for cell in grid.row(row[-1] - 1) if cell is not None]
+            # In order, and nothing that is not there.
+            left = iter(source)
+            assert all(cell in left for cell in held)
+    assert reading.tables or reading.documents or grid.drop_nulls().is_empty() or reading.problems
 
 
 def test_several_files_are_read_together_and_a_broken_one_does_not_stop_the_rest(tmp_path):

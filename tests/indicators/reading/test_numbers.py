@@ -63,7 +63,7 @@ def test_markers_after_a_value(cell, value, marker):
     [
         "NaN", "nan", "inf", "-inf", "Infinity", "1e999", "-1e999", "1,23", "1,2345", "1,234 567",
         "12k", "1.2.3", "abc", "1_000", "0x10", "٣", "=1+1", "#DIV/0!", "()", "(-5)", "12 (3)",
-        "1/2", "2020-01-01", "[c", "--5", "e5", "½", "TRUE",
+        "1/2", "2020-01-01", "[c", "--5", "+", "e5", "½", "TRUE",
     ],
 )  # fmt: skip
 def test_what_is_neither_is_a_problem(cell):
