@@ -13,11 +13,15 @@ from areas.hierarchy import ancestors
 from areas.models import Area, Member
 from indicators.insight.groups import Group, GroupReading, group_readings
 from indicators.insight.inside import Level
+from indicators.insight.kept import Kept
 from indicators.insight.live import (
     Live,
     Reading,
     arrays,
     at_time,
+    described,
+    indicators_of,
+    kept_live_series,
     live_series,
     readings,
     standings,
@@ -124,14 +128,24 @@ def standpoint(area: Area) -> Standpoint:
     return Standpoint(area, part_of, editions_of([area.pk, *(a.pk for a in part_of)]))
 
 
-def contents(at: datetime | None = None) -> list[Entry]:
-    """Return every indicator that has anything live, by theme and then as added. One query."""
-    rows = (
-        Indicator.objects.filter(Exists(at_time(at).filter(indicator=OuterRef("pk"))))
-        .order_by("theme__order", "theme__name", "pk")
-        .values_list("pk", "slug", "name", "theme_id", "theme__name", "headline", "polarity")
-    )
-    return [Entry(*row) for row in rows]
+_contents: Kept[None, list[Entry]] = Kept(1)
+
+
+def contents(at: datetime | None = None, version: int | None = None) -> list[Entry]:
+    """Return every indicator that has anything live, by theme and then as added.
+
+    One query, or none where what is live now (`at` None) is kept under `version`.
+    """
+
+    def read(_: list[None]) -> dict[None, list[Entry]]:
+        rows = (
+            Indicator.objects.filter(Exists(at_time(at).filter(indicator=OuterRef("pk"))))
+            .order_by("theme__order", "theme__name", "pk")
+            .values_list("pk", "slug", "name", "theme_id", "theme__name", "headline", "polarity")
+        )
+        return {None: [Entry(*row) for row in rows]}
+
+    return _contents.get(version if at is None else None, [None], read)[None]
 
 
 def profile(
@@ -142,13 +156,15 @@ def profile(
     where: Standpoint | None = None,
     indicators: Collection[int] | None = None,
     group: Group | None = None,
+    version: int | None = None,
 ) -> Profile:
     """Return the profile of `area`, from what is live now or was at `at`.
 
     Every indicator that has anything live is there, ordered by theme and name; or those alone
-    whose ids are given, at the cost of those. The latest period is shown; others of the same kind
-    make the trend. `where` saves two queries when it is known already. `group` is one more thing
+    whose ids are given, in the order they are given, at the cost of those. The latest period is
+    shown; others of the same kind make the trend. `where` saves two queries when it is known already. `group` is one more thing
     to compare with, for the figures of areas of its own type; it costs three queries at most.
+    What is the same for every place is kept under `version`.
     """
     where = where or standpoint(area)
     part_of, chain, editions = where.part_of, where.chain, where.editions
@@ -156,7 +172,13 @@ def profile(
     places = {edition: a.pk for a in chain for edition in editions.get(a.pk, [])}
     inside: dict[int, dict[int, int]] = {}
     below = {level.edition.pk for level in levels}
-    for one in live_series(places.keys() | below, at, indicators=indicators):
+    if indicators is None:
+        indicators = [entry.indicator_id for entry in contents(at, version)]
+    if at is None:
+        lives = kept_live_series(places.keys() | below, indicators, version)
+    else:
+        lives = live_series(places.keys() | below, at, indicators)
+    for one in lives:
         if one.edition_id in below:
             inside.setdefault(one.indicator_id, {})[one.edition_id] = one.series_id
         if one.edition_id in places:
@@ -166,14 +188,8 @@ def profile(
         newest = next(e for e in editions[place_id] if any(one.edition_id == e for one in series))
         by_place[place_id, indicator_id] = [one for one in series if one.edition_id == newest]
 
-    wanted_indicators = (
-        Indicator.objects.select_related("theme", "scope__area_type")
-        .filter(Exists(at_time(at).filter(indicator=OuterRef("pk"))))
-        .order_by("theme__order", "theme__name", "pk")
-    )
-    if indicators is not None:
-        wanted_indicators = wanted_indicators.filter(pk__in=indicators)
-    figures = [Figure(i) for i in wanted_indicators]
+    by_id = indicators_of(indicators, version)
+    figures = [Figure(by_id[pk]) for pk in indicators]
     candidates: dict[int, list[tuple[Area, list[Live]]]] = {}
     wanted: set[tuple[int, int]] = set()
     for figure in figures:
@@ -198,12 +214,7 @@ def profile(
                 figure.holder = place
                 chosen[figure.indicator.pk] = [s for s in held if like(s, held[-1])]
                 break
-    shown = {
-        s.pk: s
-        for s in Series.objects.filter(
-            pk__in=[c[-1].series_id for c in chosen.values()]
-        ).select_related("period", "edition__area_type", "release__dataset", "release__licence")
-    }
+    shown = described([c[-1].series_id for c in chosen.values()], version)
     ranked = standings(latest(figures, chosen))
     few = [s.pk for s in shown.values() if s.n_members <= MOST_TICKS]
     packed = arrays(few)
@@ -241,15 +252,14 @@ def profile(
     return Profile(area, part_of, page_comparators(area, chain), figures, inside, group)
 
 
-def sources(figures: Sequence[Figure]) -> dict[int, Release]:
+def sources(figures: Sequence[Figure], version: int | None = None) -> dict[int, Release]:
     """Return the release of every series that `figures` show, trend and benchmarks too. One query.
 
     An earlier period, or a country's own figure, may be from another release than the figure is.
     """
     ids = {point.live.series_id for f in figures for point in f.trend}
     ids |= {b.series_id for f in figures for b in f.benchmarks if b.series_id is not None}
-    found = Series.objects.filter(pk__in=ids).select_related("release__dataset", "release__licence")
-    return {series.pk: series.release for series in found}
+    return {pk: series.release for pk, series in described(ids, version).items()}
 
 
 def latest(figures: list[Figure], chosen: dict[int, list[Live]]) -> set[tuple[int, int]]:

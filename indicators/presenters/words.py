@@ -11,12 +11,16 @@ from areas.models import Area
 from indicators.models import Indicator
 
 MINUS = "−"
+WHOLE = 2.0**53  # A float from here on has no decimals to round.
 COMPASS = ("North", "South", "East", "West")
 
 
 def rounded(value: float, decimals: int) -> float:
-    """Return `value` as it is printed, classed and compared."""
-    return float(np.round(value, decimals))
+    """Return `value` as it is printed, classed and compared: as np.round does, for one number."""
+    if abs(value) >= WHOLE:
+        return value
+    scale = 10.0**decimals
+    return round(value * scale) / scale
 
 
 def number(value: float, decimals: int) -> str:
@@ -24,12 +28,13 @@ def number(value: float, decimals: int) -> str:
 
     Rounded as map classes are, so that 12.35 is 12.4 in both.
     """
-    return numbers(np.array([value]), decimals)[0]
+    # Nothing is minus nought: adding 0.0 takes the sign away.
+    shown = rounded(value, decimals) + 0.0
+    return f"{shown:,.{decimals}f}".replace("-", MINUS)
 
 
 def numbers(values: NDArray[np.float64], decimals: int) -> list[str]:
     """Return each of `values` as `number` writes it; none of them may be NaN."""
-    # Nothing is minus nought: adding 0.0 takes the sign away.
     shown = (np.round(values, decimals) + 0.0).tolist()
     return [f"{value:,.{decimals}f}".replace("-", MINUS) for value in shown]
 
