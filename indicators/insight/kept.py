@@ -29,7 +29,7 @@ class Kept(Generic[Key, Value]):
         keys: Iterable[Key],
         read: Callable[[list[Key]], dict[Key, Value]],
     ) -> dict[Key, Value]:
-        """Return the answers to `keys`; `read` gives those that are not kept.
+        """Return the answers to `keys`, in their order; `read` gives those that are not kept.
 
         A key that `read` has no answer to is left out, and asked again next time. Without a
         version nothing is kept.
@@ -49,7 +49,7 @@ class Kept(Generic[Key, Value]):
                 kept.clear()
             if len(answers) <= self.most:
                 kept.update(answers)
-        return found
+        return {key: found[key] for key in wanted if key in found}
 
     def clear(self) -> None:
         """Forget everything."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import NamedTuple
 
 from django.db.models import Exists, OuterRef
@@ -162,8 +163,9 @@ def profile(
 
     Every indicator that has anything live is there, ordered by theme and name; or those alone
     whose ids are given, in the order they are given, at the cost of those. The latest period is
-    shown; others of the same kind make the trend. `where` saves two queries when it is known already. `group` is one more thing
-    to compare with, for the figures of areas of its own type; it costs three queries at most.
+    shown; others of the same kind make the trend. `where` saves two queries when it is known
+    already. `group` is one more thing to compare with, for the figures of areas of its own type;
+    it costs three queries at most.
     What is the same for every place is kept under `version`.
     """
     where = where or standpoint(area)
@@ -190,6 +192,11 @@ def profile(
 
     by_id = indicators_of(indicators, version)
     figures = [Figure(by_id[pk]) for pk in indicators]
+
+    @cache
+    def wider_of(holder: Area, scope: Area) -> list[tuple[str, Area]]:
+        return comparators(holder, chain, scope)
+
     candidates: dict[int, list[tuple[Area, list[Live]]]] = {}
     wanted: set[tuple[int, int]] = set()
     for figure in figures:
@@ -201,7 +208,7 @@ def profile(
             if own := by_place.get((place.pk, pk)):
                 candidates.setdefault(pk, []).append((place, own))
                 wanted.update((s.series_id, place.pk) for s in own)
-                for _, wider in comparators(place, chain, scope):
+                for _, wider in wider_of(place, scope):
                     wanted.update((s.series_id, wider.pk) for s in by_place.get((wider.pk, pk), []))
     rows = readings(wanted)
     # A live series may say nothing of this place at all: crime in West Yorkshire, of Kent. Then
@@ -219,6 +226,7 @@ def profile(
     few = [s.pk for s in shown.values() if s.n_members <= MOST_TICKS]
     packed = arrays(few)
 
+    by_pk = {a.pk: a for a in chain}
     for figure in figures:
         if figure.holder is None:
             continue
@@ -228,14 +236,13 @@ def profile(
         figure.trend = [TrendPoint(s, rows.get((s.series_id, figure.holder.pk))) for s in own]
         if figure.series.pk in packed:
             figure.peers = packed[figure.series.pk].values
-        by_pk = {a.pk: a for a in chain}
         figure.ranks = [
             Rank(by_pk[group], rank, tied, out_of)
             for group, rank, tied, out_of in ranked.get((figure.series.pk, figure.holder.pk), [])
             if group in by_pk
         ]
         figure.ranks.sort(key=lambda r: r.group.area_type.rank)
-        for key, wider in comparators(figure.holder, chain, figure.indicator.scope):
+        for key, wider in wider_of(figure.holder, figure.indicator.scope):
             twin = matching(by_place.get((wider.pk, figure.indicator.pk), []), own[-1])
             reading = rows.get((twin.series_id, wider.pk)) if twin else None
             figure.benchmarks.append(
@@ -280,7 +287,7 @@ def matching(candidates: list[Live], own: Live) -> Live | None:
     return next((c for c in candidates if (c.start, c.end) == (own.start, own.end)), None)
 
 
-def comparators(holder: Area, chain: list[Area], scope: Area) -> list[tuple[str, Area]]:
+def comparators(holder: Area, chain: Sequence[Area], scope: Area) -> list[tuple[str, Area]]:
     """Return the wider areas that `holder` is compared with, never wider than `scope`.
 
     Its region, its country, and the widest area that the indicator may be compared across when

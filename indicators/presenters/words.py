@@ -7,6 +7,7 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
+from areas.hierarchy import Part
 from areas.models import Area
 from indicators.models import Indicator
 
@@ -67,7 +68,7 @@ def long_date(day: date) -> str:
     return f"{day.day} {day:%B %Y}"
 
 
-def place(area: Area) -> str:
+def place(area: Area | Part) -> str:
     """Return the name of an area as it stands in a sentence: the North East, England."""
     the = area.area_type_id == "uk" or (
         area.area_type_id == "region" and area.name.startswith(COMPASS)
@@ -75,7 +76,7 @@ def place(area: Area) -> str:
     return f"the {area.name}" if the else area.name
 
 
-def type_name(area: Area) -> str:
+def type_name(area: Area | Part) -> str:
     """Return the type of an area, with the official name of small ones in brackets."""
     kind = area.area_type
     if kind.slug in {"lsoa", "msoa"}:
@@ -85,12 +86,12 @@ def type_name(area: Area) -> str:
     return kind.name
 
 
-def known_as(area: Area) -> str:
+def known_as(area: Area | Part) -> str:
     """Return the ward people know a numbered area by: “in West Clacton and Jaywick Sands”."""
     return f"in {area.known_as}" if area.known_as else ""
 
 
-def url(area: Area) -> str:
+def url(area: Area | Part) -> str:
     """Return the address of an area's profile."""
     return f"/areas/{area.code}/"
 
