@@ -258,15 +258,23 @@ def readings(pairs: Collection[tuple[int, int]]) -> dict[tuple[int, int], Readin
 
 
 def standings(
-    pairs: Collection[tuple[int, int]],
+    pairs: Collection[tuple[int, int]], groups: Collection[int] | None = None
 ) -> dict[tuple[int, int], list[tuple[int, int, int, int]]]:
-    """Return (group area id, rank, tied, out of) for (series id, area id) pairs. One query."""
+    """Return (group area id, rank, tied, out of) for (series id, area id) pairs. One query.
+
+    Among every group there is, or those alone whose ids are given.
+    """
     found: dict[tuple[int, int], list[tuple[int, int, int, int]]] = {}
     if not pairs:
         return found
     columns = "series_id, area_id, group_area_id, rank, tied, out_of"
     with connection.cursor() as cursor:
-        cursor.execute(by_bucket(columns, "indicators_standing", pairs))
+        rows = by_bucket(columns, "indicators_standing", pairs)
+        if groups is not None:
+            rows = sql.SQL("SELECT * FROM ({}) r WHERE group_area_id = ANY({})").format(
+                rows, literal_ids(groups)
+            )
+        cursor.execute(rows)
         for series, area, group, rank, tied, out_of in cursor.fetchall():
             found.setdefault((series, area), []).append((group, rank, tied, out_of))
     return found

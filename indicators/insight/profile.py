@@ -91,6 +91,7 @@ class Entry(NamedTuple):
     theme_name: str
     headline: bool
     polarity: str
+    scope_id: int
 
 
 @dataclass
@@ -142,7 +143,9 @@ def contents(at: datetime | None = None, version: int | None = None) -> list[Ent
         rows = (
             Indicator.objects.filter(Exists(at_time(at).filter(indicator=OuterRef("pk"))))
             .order_by("theme__order", "theme__name", "pk")
-            .values_list("pk", "slug", "name", "theme_id", "theme__name", "headline", "polarity")
+            .values_list(
+                "pk", "slug", "name", "theme_id", "theme__name", "headline", "polarity", "scope_id"
+            )
         )
         return {None: [Entry(*row) for row in rows]}
 

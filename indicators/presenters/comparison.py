@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from html import escape
 from itertools import groupby
 from typing import Any
@@ -21,7 +20,7 @@ from indicators.insight.live import Packed
 from indicators.insight.profile import MOST_TICKS
 from indicators.models import Indicator, Series
 from indicators.presenters import table as files
-from indicators.presenters.figure import bin_path, tick_path
+from indicators.presenters.figure import bin_path, ticks_of
 from indicators.presenters.groups import group_figure
 from indicators.presenters.words import (
     MINUS,
@@ -486,12 +485,6 @@ def lane(
         f'<svg class="cmp cmp-{mark}" x="{x}%" y="11" width="1" height="1" overflow="visible">'
         f'{use}</svg></td><td class="lane-value" role="cell">{escape(text)}{beside}</td></tr>'
     )
-
-
-@lru_cache(maxsize=1_000)
-def ticks_of(series_id: int, low: float, high: float, values: bytes) -> str:
-    """Return the ticks of a series' peers. Series never change, so each process keeps some."""
-    return tick_path(np.frombuffer(values, "<f8"), low, high)
 
 
 def span(column: Column, areas: Sequence[Area | Part], n: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +64,7 @@ def ordinal(n: int) -> str:
     return f"{n:,}{ending}"
 
 
+@lru_cache(maxsize=1_000)
 def long_date(day: date) -> str:
     """Return 23 November 2026."""
     return f"{day.day} {day:%B %Y}"
