@@ -125,8 +125,11 @@ def bars(column: Column, n: int) -> list[int] | None:
 
 
 def ranks(column: Column, n: int) -> tuple[Ints, Ints]:
-    """Return each body row's rank from the highest, 1 first, and how many share it; 0 for none."""
-    found = standings(-rounded_column(column)[:n], np.zeros(n, np.int64))
+    """Return each body row's rank from the highest, 1 first, and how many share it; 0 for none.
+
+    Taken before rounding, as everywhere.
+    """
+    found = standings(-column.values[:n], np.zeros(n, np.int64))
     return found.rank, found.tied
 
 

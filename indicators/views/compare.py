@@ -393,6 +393,10 @@ def group_of(areas: list[Area], query: Asked, notices: list[str]) -> Group | Non
 def title(found: Found) -> str:
     """Return “Hartlepool, Leeds and York compared”, or how many are."""
     names = [a.name for a in found.areas]
+    if len(names) == 1 and found.sheet.group is not None:
+        group = found.sheet.group
+        what = "the areas that touch it" if group.token == NEIGHBOURS else group.name
+        return f"{names[0]} beside {what}"
     if len(names) == 1:
         return f"{names[0]} alone"
     if len(names) <= 3:

@@ -24,7 +24,13 @@ from areas.groups import (
 )
 from areas.models import Area, AreaGroup, AreaType
 from areas.search import describe, search
-from indicators.insight.comparison import comparison, group_columns, indicators_at, places_of
+from indicators.insight.comparison import (
+    Column,
+    comparison,
+    group_columns,
+    indicators_at,
+    places_of,
+)
 from indicators.insight.groups import Group, benchmark_group
 from indicators.models import Indicator
 from indicators.presenters import groups as presenter
@@ -228,9 +234,24 @@ def group_page(request: HttpRequest, found: Group) -> dict[str, Any]:
         "figures": figures,
         "members": members,
         "compare_url": f"/compare/?areas={codes}" if len(members) <= MOST_IN_TABLE else "",
+        "uses": uses(found, members, columns),
         "again_url": f"/groups/?areas={codes}" if len(codes) <= 5_000 else "",
         "sources": pages.attributions([s.release for s in shown.values()], []),
     }
+
+
+def uses(
+    found: Group, members: list[dict[str, Any]], columns: list[Column]
+) -> list[dict[str, str]]:
+    """Return pages that show the group beside other figures: of its first member and figure."""
+    pages_of = []
+    if members:
+        first = members[0]
+        pages_of.append((f"the page of {first['name']}", first["url"]))
+    if columns:
+        indicator = columns[0].indicator
+        pages_of.append((indicator.name, f"/indicators/{indicator.slug}/"))
+    return [{"label": label, "url": f"{url}?with={found.token}"} for label, url in pages_of]
 
 
 def stale_form(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -18,6 +18,7 @@ from django.http import (
     JsonResponse,
 )
 from django.shortcuts import render
+from django.urls import Resolver404
 from django.utils import timezone
 from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_safe
@@ -32,9 +33,10 @@ from indicators.insight.profile import Entry, Profile, Standpoint, contents, pro
 from indicators.models import Indicator, Release
 from indicators.presenters import map as map_presenter
 from indicators.presenters import pages
-from indicators.presenters.asked import EVERYTHING, Asked
+from indicators.presenters.asked import EVERYTHING, WORD, Asked
 from indicators.presenters.figure import Reader
 from indicators.presenters.words import long_date, url
+from indicators.views.queries import group_token
 
 UK = "K02000001"
 ENGLAND = "E92000001"
@@ -158,6 +160,10 @@ def area_profile(request: HttpRequest, code: str) -> HttpResponse:
     if area.valid_to and not Member.objects.filter(area=area).exists():
         return ended_area(request, area)
 
+    given = request.GET.get("with", "")
+    if given and (token := group_token(given)) != given and WORD.match(token):
+        # Somebody pasted the address of a group's page.
+        return HttpResponseRedirect(f"{url(area)}?with={token}")
     asked = Asked.of(request.GET)
     group = benchmark_group(asked.group, area) if asked.group else None
     if request.GET.get("with") and group is None:
@@ -186,7 +192,8 @@ def area_profile(request: HttpRequest, code: str) -> HttpResponse:
         "breadcrumb": pages.breadcrumb(result.part_of),
         "comparators": pages.comparators(result, asked),
         "group_choices": pages.group_choices(result, asked),
-        "answer": pages.answer(striking, reader.token),
+        "answer": pages.answer(striking, reader.token)
+        or pages.nothing_striking(area, result.figures),
         "inside": None,
         "downloads": pages.profile_downloads(area, reader.token),
         "everything_url": asked.address(theme=EVERYTHING) if shown_ids is not None else "",
@@ -427,5 +434,8 @@ def map_values(request: HttpRequest, edition: str, indicator: str) -> HttpRespon
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Say that there is no such page."""
-    return render(request, "404.html", {"page_title": "There is no such page"}, status=404)
+    """Say that there is no such page, and what is wrong with the address where a view knew."""
+    context = {"page_title": "There is no such page"}
+    if not isinstance(exception, Resolver404) and exception.args:
+        context["message"] = str(exception)
+    return render(request, "404.html", context, status=404)
