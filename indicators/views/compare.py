@@ -312,8 +312,9 @@ def build(query: Asked) -> Found:
             full = shared or full
         result.columns = (full or result.columns)[:FIRST_SHOWN]
     if mixed:
+        plurals = ["the United Kingdom" if k.slug == "uk" else k.name_plural for k in kinds]
         notices.append(
-            f"These are {in_words([k.name_plural for k in kinds])}. Areas of different types are "
+            f"These are {in_words(plurals)}. Areas of different types are "
             "shown side by side only where each has the figure, and are not ranked: larger areas "
             "vary less."
         )
