@@ -430,14 +430,15 @@ def like_it(names: dict[str, Any], limit: int) -> list[int]:
     """Return ids of areas whose name is the question with a few slips, the fewest first.
 
     Of names with enough letters in common those are kept that differ by few letters added, left
-    out, changed or turned round. Two queries at most.
+    out, changed or turned round. Numbered names are looked through only for a question with a
+    number in it: all others are like the place that they are named after. Two queries at most.
     """
     folded = names["folded"]
     if not re.search(r"[^\W\d_]{4}", folded):
         return []
     most = int(len(folded) / LETTERS_A_SLIP + 0.25)
     found: list[tuple[int, bool, int, str, int]] = []
-    for named in (NAMED, "true"):
+    for named in (NAMED, "true") if re.search(r"\d", folded) else (NAMED,):
         with connection.cursor() as cursor:
             cursor.execute(LIKE_IT.format(named=named), names | {"limit": CANDIDATES})
             for pk, name, ended, rank in cursor.fetchall():
