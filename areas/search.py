@@ -67,7 +67,7 @@ ORDER BY turn, CASE WHEN wide AND whole_word THEN 0 WHEN begins THEN 1 ELSE 2 EN
 LIMIT %(limit)s
 """  # noqa: S608
 # The numbered in order of name, which an index has ready, those that begin so and those with a
-# later word that does; then the same of the ended.
+# later word that does, or that do so in Welsh only; then the same of the ended.
 BY_NUMBERED_NAME = f"""
 SELECT id, turn FROM (
     (SELECT a.id, 0 AS turn, a.folded, a.code FROM areas_area a
@@ -82,6 +82,13 @@ SELECT id, turn FROM (
      FROM areas_area a
      WHERE {NUMBERED} AND %(long)s AND a.folded LIKE %(word)s AND NOT a.folded LIKE %(begins)s
        AND {OF_KIND}
+     ORDER BY (a.valid_to IS NOT NULL), a.folded USING ~<~, a.code LIMIT %(limit)s)
+  UNION ALL
+    (SELECT a.id, CASE WHEN a.valid_to IS NULL THEN 1 ELSE 3 END, a.folded, a.code
+     FROM areas_area a
+     WHERE {NUMBERED} AND a.folded_cy <> ''
+       AND (a.folded_cy LIKE %(begins)s OR (%(long)s AND a.folded_cy LIKE %(word)s))
+       AND NOT (a.folded LIKE %(begins)s OR (%(long)s AND a.folded LIKE %(word)s)) AND {OF_KIND}
      ORDER BY (a.valid_to IS NOT NULL), a.folded USING ~<~, a.code LIMIT %(limit)s)
 ) found ORDER BY turn, folded USING ~<~, code LIMIT %(limit)s
 """  # noqa: S608
