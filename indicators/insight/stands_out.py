@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from indicators.insight.live import Live, latest_series, live_series, readings, standings
+from indicators.insight.live import (
+    Live,
+    described,
+    latest_series,
+    live_series,
+    readings,
+    standings,
+)
 from indicators.insight.profile import Entry, Figure, Rank, Standpoint
-from indicators.models import Indicator, Series
+from indicators.models import Indicator
 
 # A figure stands out when it is among this share of areas at either end.
 STANDS_OUT = 0.1
@@ -30,7 +37,10 @@ def among_figures(figures: Iterable[Figure], area_id: int) -> list[Figure]:
 
 
 def among_all(
-    where: Standpoint, entries: Sequence[Entry], at: datetime | None = None
+    where: Standpoint,
+    entries: Sequence[Entry],
+    at: datetime | None = None,
+    version: int | None = None,
 ) -> list[Figure]:
     """Return what stands out among every indicator held for a place itself.
 
@@ -44,7 +54,7 @@ def among_all(
     newest: dict[int, Live] = {}
     order = {edition: place for place, edition in enumerate(editions)}
     # Two editions of one place are two vintages of its data: the newest alone is shown.
-    for one in sorted(latest_series(editions, at), key=lambda s: -order[s.edition_id]):
+    for one in sorted(latest_series(editions, at, version), key=lambda s: -order[s.edition_id]):
         if one.indicator_id in headline:
             newest[one.indicator_id] = one
     ranked = standings({(s.series_id, area.pk) for s in newest.values()})
@@ -71,13 +81,7 @@ def among_all(
     found.sort(key=lambda e: e[:2])
     chosen = {live.series_id: ranks for _, _, live, ranks in found[:MOST_FIGURES]}
     rows_of = readings({(pk, area.pk) for pk in chosen})
-    series = Series.objects.select_related(
-        "indicator__scope__area_type",
-        "period",
-        "edition__area_type",
-        "release__dataset",
-        "release__licence",
-    ).in_bulk(chosen)
+    series = described(chosen, version)
     return [
         Figure(
             series[pk].indicator,

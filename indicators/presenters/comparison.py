@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 from django.utils.safestring import SafeString, mark_safe
 
+from areas.hierarchy import Part
 from areas.models import Area
 from indicators.insight.comparison import Column, Comparison
 from indicators.insight.groups import Group, GroupReading
@@ -49,7 +50,7 @@ class Sheet:
     """
 
     comparison: Comparison
-    areas: list[Area]
+    areas: Sequence[Area | Part]
     order: list[int]
     pinned: list[tuple[int, str]] = field(default_factory=list)
     group: Group | None = None
@@ -183,7 +184,7 @@ def body(sheet: Sheet) -> dict[str, Any]:
     }
 
 
-def row_head(area: Area) -> str:
+def row_head(area: Area | Part) -> str:
     """Return the heading of a row: the name, and the place people know it by."""
     where = f" <small>{escape(known_as(area))}</small>" if area.known_as else ""
     return f'<th scope="row"><a href="{escape(url(area))}">{escape(area.name)}</a>{where}</th>'
@@ -493,7 +494,7 @@ def ticks_of(series_id: int, low: float, high: float, values: bytes) -> str:
     return tick_path(np.frombuffer(values, "<f8"), low, high)
 
 
-def span(column: Column, areas: Sequence[Area], n: int) -> str:
+def span(column: Column, areas: Sequence[Area | Part], n: int) -> str:
     """Return “From 9.8 in Hartlepool to 25.7 in Middlesbrough.” of the first `n` rows."""
     values = rounded_column(column)[:n]
     there = np.flatnonzero(~np.isnan(values))

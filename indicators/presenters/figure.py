@@ -29,6 +29,7 @@ from indicators.presenters.words import (
 from indicators.statistics.markers import MARKERS
 
 STRIP_WIDTH, STRIP_HEIGHT = 1000, 24
+TICKS = [f"M{x} 0V{STRIP_HEIGHT}" for x in range(STRIP_WIDTH + 1)]
 TREND_WIDTH, TREND_HEIGHT, TREND_MARGIN = 100, 24, 3
 # Beyond this a rank alone says little; the share of areas is added.
 LONG_LEAGUE = 500
@@ -363,7 +364,8 @@ def tick_path(peers: np.ndarray, low: float, high: float) -> str:
         at = np.full(1, STRIP_WIDTH // 2)
     else:
         at = np.clip(np.round((present - low) / (high - low) * STRIP_WIDTH), 0, STRIP_WIDTH)
-    return "".join(f"M{x} 0V{STRIP_HEIGHT}" for x in np.unique(at).astype(int))
+    drawn = np.flatnonzero(np.bincount(at.astype(np.int64)))
+    return "".join([TICKS[x] for x in drawn.tolist()])
 
 
 def bin_path(histogram: list[int]) -> str:
