@@ -67,7 +67,7 @@ ORDER BY turn, CASE WHEN wide AND whole_word THEN 0 WHEN begins THEN 1 ELSE 2 EN
 LIMIT %(limit)s
 """  # noqa: S608
 # The numbered in order of name, which an index has ready, those that begin so and those with a
-# later word that does; then the same of the ended.
+# later word that does, or that do so in Welsh only; then the same of the ended.
 BY_NUMBERED_NAME = f"""
 SELECT id, turn FROM (
     (SELECT a.id, 0 AS turn, a.folded, a.code FROM areas_area a
@@ -82,6 +82,13 @@ SELECT id, turn FROM (
      FROM areas_area a
      WHERE {NUMBERED} AND %(long)s AND a.folded LIKE %(word)s AND NOT a.folded LIKE %(begins)s
        AND {OF_KIND}
+     ORDER BY (a.valid_to IS NOT NULL), a.folded USING ~<~, a.code LIMIT %(limit)s)
+  UNION ALL
+    (SELECT a.id, CASE WHEN a.valid_to IS NULL THEN 1 ELSE 3 END, a.folded, a.code
+     FROM areas_area a
+     WHERE {NUMBERED} AND a.folded_cy <> ''
+       AND (a.folded_cy LIKE %(begins)s OR (%(long)s AND a.folded_cy LIKE %(word)s))
+       AND NOT (a.folded LIKE %(begins)s OR (%(long)s AND a.folded LIKE %(word)s)) AND {OF_KIND}
      ORDER BY (a.valid_to IS NOT NULL), a.folded USING ~<~, a.code LIMIT %(limit)s)
 ) found ORDER BY turn, folded USING ~<~, code LIMIT %(limit)s
 """  # noqa: S608
@@ -430,14 +437,15 @@ def like_it(names: dict[str, Any], limit: int) -> list[int]:
     """Return ids of areas whose name is the question with a few slips, the fewest first.
 
     Of names with enough letters in common those are kept that differ by few letters added, left
-    out, changed or turned round. Two queries at most.
+    out, changed or turned round. Numbered names are looked through only for a question with a
+    number in it: all others are like the place that they are named after. Two queries at most.
     """
     folded = names["folded"]
     if not re.search(r"[^\W\d_]{4}", folded):
         return []
     most = int(len(folded) / LETTERS_A_SLIP + 0.25)
     found: list[tuple[int, bool, int, str, int]] = []
-    for named in (NAMED, "true"):
+    for named in (NAMED, "true") if re.search(r"\d", folded) else (NAMED,):
         with connection.cursor() as cursor:
             cursor.execute(LIKE_IT.format(named=named), names | {"limit": CANDIDATES})
             for pk, name, ended, rank in cursor.fetchall():
