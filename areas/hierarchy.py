@@ -164,6 +164,22 @@ class Level:
     sources: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """An area as tables and maps name it: a thousandth of a second for hundreds of them."""
+
+    pk: int
+    code: str
+    name: str
+    known_as: str
+    area_type: AreaType
+
+    @property
+    def area_type_id(self) -> str:
+        """The slug of its type."""
+        return self.area_type.slug
+
+
 class Neighbours(NamedTuple):
     """The areas of `edition` that share a border with one, by name, or the `reason` for none."""
 
@@ -300,6 +316,17 @@ def levels(area: Area, deepest: str = DEEPEST_OF_WIDE) -> list[Level]:
             )
         )
     return found
+
+
+def named(level: Level) -> list[Part]:
+    """Return the areas of a level, in its order. One query."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, code, name, known_as FROM areas_area WHERE id = ANY(%s)", (level.area_ids,)
+        )
+        kind = level.edition.area_type
+        found = {row[0]: Part(row[0], row[1], row[2], row[3], kind) for row in cursor.fetchall()}
+    return [found[pk] for pk in level.area_ids]
 
 
 def children(area: Area, edition: Edition) -> list[Area]:

@@ -23,11 +23,12 @@ from indicators.insight.comparison import (
     comparison,
     group_columns,
     indicators_at,
+    indicators_named,
     places_of,
     types_of,
 )
 from indicators.insight.groups import NEIGHBOURS, Group, benchmark_group
-from indicators.insight.live import arrays, standings
+from indicators.insight.live import arrays, data_version, standings
 from indicators.insight.profile import MOST_TICKS, Rank
 from indicators.models import Indicator
 from indicators.presenters import comparison as presenter
@@ -297,10 +298,11 @@ def build(query: Asked) -> Found:
     kinds = types_of(areas)
     mixed = len(kinds) > 1
     places = places_of([a.pk for a in areas])
-    choices = indicators_at(list(places.editions))
+    version = data_version()
+    choices = indicators_at(list(places.editions), version)
     wanted, lacking = chosen(query, choices)
     notices += lacking
-    result = comparison(places, wanted)
+    result = comparison(places, wanted, version=version)
     if not query.show:
         full = [c for c in result.columns if c.held.any()]
         if mixed:
@@ -354,7 +356,7 @@ def chosen(query: Asked, choices: list[Indicator]) -> tuple[list[Indicator], lis
         return [*headline, *rest][:FIRST_TRIED], []
     held = {i.slug: i for i in choices}
     lacking = [slug for slug in query.show if slug not in held]
-    others = {i.slug: i for i in indicators_at([], lacking)} if lacking else {}
+    others = {i.slug: i for i in indicators_named(lacking)} if lacking else {}
     notices = [
         f"{others[slug].name} is not held for any of these areas."
         if slug in others

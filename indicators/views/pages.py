@@ -162,16 +162,19 @@ def area_profile(request: HttpRequest, code: str) -> HttpResponse:
     if request.GET.get("with") and group is None:
         return unknown_group(request, area)
     reader = reader_of(request, group)
-    where, entries = standpoint(area), contents()
+    version = data_version()
+    where, entries = standpoint(area), contents(version=version)
     shown_ids = chosen_figures(entries, asked)
     if request.GET.get("part") == "theme":
-        return theme_alone(request, where, entries, shown_ids, asked, reader)
+        return theme_alone(request, where, entries, shown_ids, asked, reader, version)
     found = levels(area)
-    result = profile(area, levels=found, where=where, indicators=shown_ids, group=group)
+    result = profile(
+        area, levels=found, where=where, indicators=shown_ids, group=group, version=version
+    )
     if shown_ids is None:
         striking = stands_out.among_figures(result.figures, area.pk)
     else:
-        striking = stands_out.among_all(where, entries)
+        striking = stands_out.among_all(where, entries, version=version)
     permalink = url(area) + (f"?with={reader.token}" if group else "")
     context: dict[str, Any] = {
         "page_title": area.name,
@@ -199,7 +202,7 @@ def area_profile(request: HttpRequest, code: str) -> HttpResponse:
     editions: list[Edition] = []
     with_map: dict[str, str] = {}
     level_slug = ""
-    if shown := choose_inside(asked, found, result):
+    if shown := choose_inside(asked, found, result, version):
         level, section_inside, choices = shown
         asked = replace(asked, show=section_inside.series.indicator.slug)
         level_slug = level.edition.slug
@@ -258,11 +261,17 @@ def theme_alone(
     shown_ids: list[int] | None,
     asked: Asked,
     reader: Reader,
+    version: int,
 ) -> HttpResponse:
     """Answer the sections that are asked for and nothing round them, for a page that is open."""
     found = levels(where.area)
     result = profile(
-        where.area, levels=found, where=where, indicators=shown_ids, group=reader.group
+        where.area,
+        levels=found,
+        where=where,
+        indicators=shown_ids,
+        group=reader.group,
+        version=version,
     )
     with_map: dict[str, str] = {}
     # The map of the page that is open stays at its level.
@@ -295,7 +304,7 @@ def map_addresses(level: Level, choices: list[tuple[str, str]], area: Area) -> d
 
 
 def choose_inside(
-    asked: Asked, found: list[Level], result: Profile
+    asked: Asked, found: list[Level], result: Profile, version: int
 ) -> tuple[Level, Inside, list[tuple[str, str]]] | None:
     """Return the level and figure that the address asks for, or the first that has anything."""
     if (chosen := choose_level(asked, found, result)) is None:
@@ -303,7 +312,7 @@ def choose_inside(
     level, here = chosen
     indicator = next((i for i in here if i.slug == asked.show), here[0])
     series = result.inside[indicator.pk][level.edition.pk]
-    return level, inside(level, series), [(i.slug, i.name) for i in here]
+    return level, inside(level, series, version), [(i.slug, i.name) for i in here]
 
 
 def choose_level(
