@@ -15,7 +15,15 @@ from psycopg import sql
 
 from areas.models import GeographyVersion
 from indicators.insight.kept import Kept
-from indicators.models import Bucket, DataVersion, Indicator, LiveSeries, PackedArray, Series
+from indicators.models import (
+    Bucket,
+    CatalogueVersion,
+    DataVersion,
+    Indicator,
+    LiveSeries,
+    PackedArray,
+    Series,
+)
 from indicators.statistics.rank import Floats
 
 
@@ -54,19 +62,20 @@ class Packed(NamedTuple):
 
 
 def data_version() -> int:
-    """Return the number that moves whenever anything goes live or geography changes. One query."""
+    """Return the number that moves with figures, geography and what describes them. One query."""
     return version_and_time()[0]
 
 
 def version_and_time() -> tuple[int, datetime]:
     """Return the data version, and when figures last moved. One query.
 
-    Both of the numbers that it adds only ever grow, so their sum never comes again.
+    Each of the numbers that it adds only ever grows, so their sum never comes again.
     """
     geography = GeographyVersion.objects.filter(pk=1).values("version")
+    catalogue = CatalogueVersion.objects.filter(pk=1).values("version")
     version, moved_at = (
-        DataVersion.objects.annotate(both=F("version") + Subquery(geography))
-        .values_list("both", "moved_at")
+        DataVersion.objects.annotate(every=F("version") + Subquery(geography) + Subquery(catalogue))
+        .values_list("every", "moved_at")
         .get(pk=1)
     )
     return version, moved_at

@@ -13,8 +13,8 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from areas.groups import CODE, successors_of
-from areas.hierarchy import ancestors
+from areas.groups import CODE
+from areas.hierarchy import ancestors, successors_of
 from areas.models import Area, AreaGroup
 from areas.search import LONGEST, search
 from indicators.exports.files import FORMATS

@@ -32,13 +32,13 @@ from indicators.insight.comparison import (
     places_of,
 )
 from indicators.insight.groups import Group, benchmark_group
+from indicators.limits import too_often
 from indicators.models import Indicator
 from indicators.presenters import groups as presenter
 from indicators.presenters import pages
 from indicators.presenters.comparison import heading, series_of
 from indicators.presenters.words import long_date
 from indicators.views.compare import MOST_IN_TABLE
-from indicators.views.limits import too_often
 from indicators.views.queries import MOST_INDICATORS, SLUG, Refused, shortened
 
 MOST_AN_HOUR = 60

@@ -15,12 +15,10 @@ from django.http import (
     HttpResponse,
     HttpResponsePermanentRedirect,
     HttpResponseRedirect,
-    JsonResponse,
 )
 from django.shortcuts import render
 from django.urls import Resolver404
 from django.utils import timezone
-from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_safe
 
 from areas.hierarchy import outline, successors
@@ -36,6 +34,7 @@ from indicators.presenters import pages
 from indicators.presenters.asked import EVERYTHING, WORD, Asked
 from indicators.presenters.figure import Reader
 from indicators.presenters.words import long_date, url
+from indicators.views.downloads import for_display
 from indicators.views.queries import group_token
 
 UK = "K02000001"
@@ -425,12 +424,13 @@ def map_values(request: HttpRequest, edition: str, indicator: str) -> HttpRespon
     series = latest(level.edition.pk, indicator) if level else None
     if level is None or series is None:
         raise Http404("Nothing is published there.")
-    response = get_conditional_response(request, etag=etag)
-    if response is None:
-        response = JsonResponse(map_presenter.values(inside(level, series)))
-    response["ETag"] = etag
-    response["Cache-Control"] = "no-cache"
-    return response
+    here, series_id = level, series
+
+    def say() -> tuple[dict[str, Any], Release]:
+        found = inside(here, series_id)
+        return map_presenter.values(found), found.series.release
+
+    return for_display(request, etag, say)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
