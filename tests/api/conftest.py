@@ -10,7 +10,6 @@ import pytest
 from django.core.cache import cache
 
 from indicators.api.throttles import ReaderThrottle
-from indicators.insight.observations import forget_members
 from tests.conftest import shares
 
 SIXTEEN = [float(n) for n in range(1, 17)]
@@ -20,7 +19,6 @@ SIXTEEN = [float(n) for n in range(1, 17)]
 def no_limit(monkeypatch):
     """Each test has a database of its own, and as many requests as it likes."""
     monkeypatch.setattr(ReaderThrottle, "THROTTLE_RATES", {"api": None})
-    forget_members()
     yield
     cache.delete("api-rate-127.0.0.1")
 
