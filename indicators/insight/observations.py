@@ -20,6 +20,7 @@ from psycopg import sql
 
 from areas.models import Area, AreaType, Edition
 from areas.within import ids_within
+from indicators.insight.kept import Kept
 from indicators.insight.live import at_time, by_bucket, literal_ids, version_and_time
 from indicators.models import (
     Bucket,
@@ -357,7 +358,7 @@ def periods_held(periods: Collection[ParsedPeriod]) -> list[int]:
     return [pk for pk, *both in rows.values_list("pk", "start", "end") if tuple(both) in ends]
 
 
-_members: dict[int, tuple[int, pl.DataFrame]] = {}
+_members: Kept[int, pl.DataFrame] = Kept(60)
 
 
 def members(edition: int, version: int) -> pl.DataFrame:
@@ -365,17 +366,12 @@ def members(edition: int, version: int) -> pl.DataFrame:
 
     Kept in the process until the data version moves. One query otherwise.
     """
-    kept = _members.get(edition)
-    if kept is None or kept[0] != version:
-        where = sql.SQL("m.edition_id = {}").format(sql.Literal(edition))
-        kept = (version, frame_of(PLACES_OF, where, PLACES))
-        _members[edition] = kept
-    return kept[1]
 
+    def read(editions: list[int]) -> dict[int, pl.DataFrame]:
+        where = sql.SQL("m.edition_id = {}").format(sql.Literal(editions[0]))
+        return {editions[0]: frame_of(PLACES_OF, where, PLACES)}
 
-def forget_members() -> None:
-    """Forget the areas that this process keeps, as tests with a database each must."""
-    _members.clear()
+    return _members.get(version, [edition], read)[edition]
 
 
 def frame_of(query: str, where: sql.Composable, schema: dict[str, Any]) -> pl.DataFrame:
