@@ -506,7 +506,11 @@ def page(request: HttpRequest, found: Found) -> dict[str, Any]:
         "without_group": query.address(group=""),
         "about": presenter.about(sheet),
         "downloads": [
-            {"name": form.name, "url": query.address(f"/compare.{form.extension}")}
+            {
+                "name": form.name,
+                "url": query.address(f"/compare.{form.extension}"),
+                "notes": query.address("/compare.notes.csv") if form.extension == "csv" else "",
+            }
             for form in FORMATS.values()
             if not form.drawn or len(found.editions) == 1
         ],

@@ -2,6 +2,7 @@
 
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from tests.indicators.reading.making import (
     workbook,
 )
 
-PLAIN = [
+PLAIN: list[list[Any]] = [
     ["Area code", "Area name", "Value"],
     ["E06000001", "Hartlepool", 12.5],
     ["E06000002", "Middlesbrough", 7],
