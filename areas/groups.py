@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from django.db import connection, transaction
 
+from areas.hierarchy import successors_of
 from areas.models import Area, AreaGroup, GroupMember
 
 # As areas are coded: GSS, and the small areas of Northern Ireland that came before it.
@@ -22,13 +23,18 @@ LONGEST_MAKER = 80
 MOST_PARTS = 3
 SPACE = re.compile(r"\s+")
 # Control characters, and marks that documents bring along and nobody sees.
+AND = re.compile(r"\s*&\s*|\s+and\s+", re.IGNORECASE)
+# Names that were not found for which near ones are looked up, how many, and how much alike: of
+# letters in threes, “Hartelpool” shares 0.47 with Hartlepool.
+MOST_NEAR_TEXTS, MOST_NEAR, NEAR_ENOUGH = 20, 3, 0.4
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b-\u200f\u2060\ufeff]")
 
-# Each text against whole names, in English and Welsh, as search compares them.
+# Each text against whole names, in English and Welsh, as search compares them. A name is written
+# with “and” or with “&”: both are tried, as its place among the texts says.
 BY_NAME = """
-SELECT t.position, a.id, a.area_type_id, k.rank, a.valid_to,
+SELECT DISTINCT t.position, a.id, a.area_type_id, k.rank, a.valid_to,
     EXISTS (SELECT FROM areas_member m WHERE m.area_id = a.id)
-FROM unnest(%s::text[]) WITH ORDINALITY AS t(text, position)
+FROM unnest(%s::text[], %s::int[]) AS t(text, position)
 CROSS JOIN LATERAL (
     SELECT id, area_type_id, valid_to FROM areas_area
     WHERE folded = levelup_fold(t.text)
@@ -37,31 +43,36 @@ CROSS JOIN LATERAL (
     WHERE folded_cy <> '' AND folded_cy = levelup_fold(t.text)
 ) a JOIN areas_areatype k ON k.slug = a.area_type_id
 WHERE levelup_fold(t.text) <> ''
+ORDER BY t.position, a.id
 """
-BY_CODE = """
+# The names most like each text, of areas that are current and in an edition. Numbered names are
+# left out, as areas.search leaves them out (its NAMED, which an index stands on).
+NEAR = """
+SELECT t.position, near.id FROM unnest(%(texts)s::text[]) WITH ORDINALITY AS t(text, position)
+CROSS JOIN LATERAL (
+    SELECT a.id, k.rank, a.code, similarity(a.folded, levelup_fold(t.text)) AS likeness
+    FROM areas_area a JOIN areas_areatype k ON k.slug = a.area_type_id
+    WHERE a.folded %% levelup_fold(t.text) AND a.folded !~ '[0-9][a-z]?$' AND a.valid_to IS NULL
+        AND (%(kind)s = '' OR a.area_type_id = %(kind)s)
+        AND similarity(a.folded, levelup_fold(t.text)) >= %(enough)s
+        AND EXISTS (SELECT FROM areas_member m WHERE m.area_id = a.id)
+    ORDER BY likeness DESC, k.rank, a.code LIMIT %(most)s
+) near ORDER BY t.position, near.likeness DESC, near.rank, near.code
+"""
+CANDIDATES = """
 SELECT a.code, a.id, a.area_type_id, k.rank, a.valid_to,
     EXISTS (SELECT FROM areas_member m WHERE m.area_id = a.id)
-FROM areas_area a JOIN areas_areatype k ON k.slug = a.area_type_id WHERE a.code = ANY(%s)
+FROM areas_area a JOIN areas_areatype k ON k.slug = a.area_type_id
 """
-# What each ended area became, followed on until it is current, as areas.hierarchy.successors does
-# for one.
-BECAME = """
-WITH RECURSIVE onward(start_id, area_id) AS (
-    SELECT id, id FROM unnest(%s::int[]) AS id
-  UNION
-    SELECT onward.start_id, c.to_area_id FROM onward
-    JOIN areas_areachange c ON c.from_area_id = onward.area_id
-    WHERE c.to_area_id IS NOT NULL AND c.kind <> 'rename'
-)
-SELECT o.start_id, a.id FROM onward o JOIN areas_area a ON a.id = o.area_id
-WHERE a.valid_to IS NULL AND a.id <> o.start_id ORDER BY o.start_id, a.name, a.code
-"""
+BY_CODE = f"{CANDIDATES} WHERE a.code = ANY(%s)"
+BY_ID = f"{CANDIDATES} WHERE a.id = ANY(%s)"
 
 
 class Unresolved(NamedTuple):
     """Something pasted that is not one area: why, and the ids of areas it may mean.
 
-    `reason` is `unknown`, `several` (areas of this name) or `ended` (`choices` followed it).
+    `reason` is `unknown`, `near` (nothing is called so, and `choices` are called nearly so),
+    `several` (areas of this name) or `ended` (`choices` followed it).
     """
 
     text: str
@@ -69,12 +80,23 @@ class Unresolved(NamedTuple):
     choices: list[int]
 
 
+class Replaced(NamedTuple):
+    """A code that has ended, and the code of the one area that followed it, which was taken."""
+
+    text: str
+    became: str
+
+
 class Pasted(NamedTuple):
-    """What a pasted text says: ids of areas in its order, each once, and what is not clear."""
+    """What a pasted text says: ids of areas in its order, each once, and what is not clear.
+
+    `replaced` says which codes were taken as the area that followed them.
+    """
 
     area_ids: list[int]
     unresolved: list[Unresolved]
     repeated: int
+    replaced: list[Replaced]
 
 
 class Candidate(NamedTuple):
@@ -124,10 +146,11 @@ def runs(piece: str) -> list[tuple[int, int, str]]:
 
 
 def read_pasted(text: str, area_type: str = "", *, keep_ended: bool = False) -> Pasted:
-    """Read codes and names, in any mix of lines and commas, as areas. Three queries at most.
+    """Read codes and names, in any mix of lines and commas, as areas. Five queries at most.
 
     `area_type` holds names to one type; without it, the widest type that every entry may be is
-    taken. `keep_ended` takes codes that have ended as they were, where they have figures.
+    taken. An ended area that one area of its type followed is taken as that; `keep_ended` takes
+    those that have ended as they were, where they have figures.
     Raises GroupRefused where the text is longer than a list of areas can be.
     """
     if len(text) > LONGEST_TEXT:
@@ -154,24 +177,72 @@ def read_pasted(text: str, area_type: str = "", *, keep_ended: bool = False) -> 
         else:
             wanted += split_names(entry, by_name)
     kind = area_type or common_type([c for _, c in wanted])
-    chosen: list[int] = []
-    unclear: list[tuple[str, str, list[Candidate]]] = []
-    for label, candidates in wanted:
+    chosen: list[tuple[int, int]] = []
+    unclear: list[tuple[int, str, str, list[Candidate]]] = []
+    for at, (label, candidates) in enumerate(wanted):
         is_code = CODE.fullmatch(label) is not None
         fit = candidates if is_code else fitting(candidates, kind, strict=bool(area_type))
         if len(fit) == 1 and fit[0].held and (fit[0].current or keep_ended):
-            chosen.append(fit[0].area_id)
+            chosen.append((at, fit[0].area_id))
         elif not fit:
-            unclear.append((label, "unknown", []))
+            unclear.append((at, label, "unknown", []))
         else:
-            unclear.append((label, "several" if len(fit) > 1 else "ended", fit))
-    became = successors_of([c[0].area_id for _, reason, c in unclear if reason == "ended"])
+            unclear.append((at, label, "several" if len(fit) > 1 else "ended", fit))
+    became = successors_of([c[0].area_id for _, _, reason, c in unclear if reason == "ended"])
+    one_each = candidates_by_id([ids[0] for ids in became.values() if len(ids) == 1])
     once: dict[str, Unresolved] = {}
-    for label, reason, fit in unclear:
+    replaced: dict[str, Replaced] = {}
+    for at, label, reason, fit in unclear:
         ids = became.get(fit[0].area_id, []) if reason == "ended" else [c.area_id for c in fit]
+        if reason == "ended" and len(ids) == 1 and ids[0] in one_each:
+            code, after = one_each[ids[0]]
+            if after.held and after.area_type == fit[0].area_type:
+                chosen.append((at, after.area_id))
+                replaced.setdefault(label, Replaced(label, code))
+                continue
         once.setdefault(label, Unresolved(label, reason, ids))
-    distinct = list(dict.fromkeys(chosen))
-    return Pasted(distinct, list(once.values()), len(chosen) - len(distinct))
+    near = nearest([u.text for u in once.values() if u.reason == "unknown"], area_type or kind)
+    unresolved = [
+        Unresolved(u.text, "near", near[u.text]) if u.text in near else u for u in once.values()
+    ]
+    in_order = [pk for _, pk in sorted(chosen)]
+    distinct = list(dict.fromkeys(in_order))
+    return Pasted(distinct, unresolved, len(chosen) - len(distinct), list(replaced.values()))
+
+
+def nearest(texts: Sequence[str], area_type: str) -> dict[str, list[int]]:
+    """Return the current areas with names most like each of the first texts that are no codes.
+
+    Of `area_type`, where one is given. One query, none for none.
+    """
+    names = [t for t in texts if not CODE.fullmatch(t)][:MOST_NEAR_TEXTS]
+    found: dict[str, list[int]] = {}
+    if names:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                NEAR,
+                {
+                    "texts": [t[:LONGEST_NAME] for t in names],
+                    "kind": area_type,
+                    "enough": NEAR_ENOUGH,
+                    "most": MOST_NEAR,
+                },
+            )
+            for position, pk in cursor.fetchall():
+                found.setdefault(names[position - 1], []).append(pk)
+    return found
+
+
+def candidates_by_id(area_ids: Sequence[int]) -> dict[int, tuple[str, Candidate]]:
+    """Return the code of each area and what it is. One query, none for none."""
+    if not area_ids:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(BY_ID, (list(area_ids),))
+        return {
+            pk: (code, Candidate(pk, kind, rank, ended is None, held))
+            for code, pk, kind, rank, ended, held in cursor.fetchall()
+        }
 
 
 def candidates_by_code(codes: set[str]) -> dict[str, list[Candidate]]:
@@ -191,12 +262,20 @@ def candidates_by_name(names: Sequence[str]) -> dict[str, list[Candidate]]:
     found: dict[str, list[Candidate]] = {}
     if not names:
         return found
+    spellings = [
+        (spelling, at) for at, name in enumerate(names, 1) for spelling in spellings_of(name)
+    ]
     with connection.cursor() as cursor:
-        cursor.execute(BY_NAME, (list(names),))
+        cursor.execute(BY_NAME, ([s for s, _ in spellings], [at for _, at in spellings]))
         for position, pk, kind, rank, ended, held in cursor.fetchall():
             candidate = Candidate(pk, kind, rank, ended is None, held)
             found.setdefault(names[position - 1], []).append(candidate)
     return {name: usable(candidates) for name, candidates in found.items()}
+
+
+def spellings_of(name: str) -> list[str]:
+    """Return a name as it is written, with every “and” and with every “&”, each once."""
+    return list(dict.fromkeys([name, AND.sub(" and ", name), AND.sub(" & ", name)]))
 
 
 def usable(candidates: list[Candidate]) -> list[Candidate]:
@@ -244,17 +323,6 @@ def fitting(candidates: list[Candidate], kind: str, *, strict: bool) -> list[Can
         return candidates
     of_kind = [c for c in candidates if c.area_type == kind]
     return of_kind if of_kind or strict else candidates
-
-
-def successors_of(area_ids: Sequence[int]) -> dict[int, list[int]]:
-    """Return the current areas that each ended one became. One query, none for none."""
-    found: dict[int, list[int]] = {}
-    if area_ids:
-        with connection.cursor() as cursor:
-            cursor.execute(BECAME, (list(area_ids),))
-            for start, pk in cursor.fetchall():
-                found.setdefault(start, []).append(pk)
-    return found
 
 
 def new_token() -> str:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
-from areas.hierarchy import ancestors
+from areas.hierarchy import ancestors, became
 from areas.history import former_names
 from areas.models import Area, AreaType, Postcode
 from areas.reading import (
@@ -67,7 +67,7 @@ ORDER BY turn, CASE WHEN wide AND whole_word THEN 0 WHEN begins THEN 1 ELSE 2 EN
 LIMIT %(limit)s
 """  # noqa: S608
 # The numbered in order of name, which an index has ready, those that begin so and those with a
-# later word that does; then the same of the ended.
+# later word that does, or that do so in Welsh only; then the same of the ended.
 BY_NUMBERED_NAME = f"""
 SELECT id, turn FROM (
     (SELECT a.id, 0 AS turn, a.folded, a.code FROM areas_area a
@@ -82,6 +82,13 @@ SELECT id, turn FROM (
      FROM areas_area a
      WHERE {NUMBERED} AND %(long)s AND a.folded LIKE %(word)s AND NOT a.folded LIKE %(begins)s
        AND {OF_KIND}
+     ORDER BY (a.valid_to IS NOT NULL), a.folded USING ~<~, a.code LIMIT %(limit)s)
+  UNION ALL
+    (SELECT a.id, CASE WHEN a.valid_to IS NULL THEN 1 ELSE 3 END, a.folded, a.code
+     FROM areas_area a
+     WHERE {NUMBERED} AND a.folded_cy <> ''
+       AND (a.folded_cy LIKE %(begins)s OR (%(long)s AND a.folded_cy LIKE %(word)s))
+       AND NOT (a.folded LIKE %(begins)s OR (%(long)s AND a.folded LIKE %(word)s)) AND {OF_KIND}
      ORDER BY (a.valid_to IS NOT NULL), a.folded USING ~<~, a.code LIMIT %(limit)s)
 ) found ORDER BY turn, folded USING ~<~, code LIMIT %(limit)s
 """  # noqa: S608
@@ -142,18 +149,6 @@ JOIN areas_areatype t ON t.slug = p.area_type_id
 WHERE o.from_area_id = ANY(%s) AND o.to_area_id <> o.from_area_id
   AND t.rank <= (SELECT rank FROM areas_areatype WHERE slug = 'authority')
 ORDER BY o.from_area_id, t.rank DESC, p.valid_to IS NOT NULL, e.date DESC, s.kind DESC, p.name
-"""
-FOLLOWED_BY = """
-WITH RECURSIVE onward(start, area_id) AS (
-    SELECT id, id FROM unnest(%s::int[]) AS id
-  UNION
-    SELECT onward.start, c.to_area_id FROM onward
-    JOIN areas_areachange c ON c.from_area_id = onward.area_id
-    WHERE c.to_area_id IS NOT NULL AND c.kind <> 'rename'
-)
-SELECT onward.start, array_agg(DISTINCT a.name ORDER BY a.name)
-FROM onward JOIN areas_area a ON a.id = onward.area_id
-WHERE a.valid_to IS NULL AND a.id <> onward.start GROUP BY onward.start
 """
 
 
@@ -430,14 +425,15 @@ def like_it(names: dict[str, Any], limit: int) -> list[int]:
     """Return ids of areas whose name is the question with a few slips, the fewest first.
 
     Of names with enough letters in common those are kept that differ by few letters added, left
-    out, changed or turned round. Two queries at most.
+    out, changed or turned round. Numbered names are looked through only for a question with a
+    number in it: all others are like the place that they are named after. Two queries at most.
     """
     folded = names["folded"]
     if not re.search(r"[^\W\d_]{4}", folded):
         return []
     most = int(len(folded) / LETTERS_A_SLIP + 0.25)
     found: list[tuple[int, bool, int, str, int]] = []
-    for named in (NAMED, "true"):
+    for named in (NAMED, "true") if re.search(r"\d", folded) else (NAMED,):
         with connection.cursor() as cursor:
             cursor.execute(LIKE_IT.format(named=named), names | {"limit": CANDIDATES})
             for pk, name, ended, rank in cursor.fetchall():
@@ -587,11 +583,8 @@ def describe(ids: list[int], notes: dict[int, str]) -> list[Found]:
     with connection.cursor() as cursor:
         cursor.execute(PARENTS, (ids,))
         parents = dict(cursor.fetchall())
-        ended = [pk for pk, area in areas.items() if area.valid_to]
-        followed: dict[int, list[str]] = {}
-        if ended:
-            cursor.execute(FOLLOWED_BY, (ended,))
-            followed = dict(cursor.fetchall())
+    after = became(pk for pk, area in areas.items() if area.valid_to)
+    followed = {pk: list(dict.fromkeys(name for _, name in some)) for pk, some in after.items()}
     found = []
     for pk in ids:
         area = areas[pk]

@@ -13,4 +13,6 @@ urlpatterns = [
     path("", include("areas.urls")),
     path("", include("indicators.urls")),
 ]
+admin.site.site_header = admin.site.site_title = "Levelup administration"
+admin.site.index_title = "What is kept here"
 handler404 = "indicators.views.pages.not_found"

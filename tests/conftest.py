@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from areas.models import Area
+from indicators.insight import kept
 from indicators.models import Dataset, Indicator, Licence, Release, Theme
 from indicators.releases.publish import publish
 from indicators.releases.stage import stage
@@ -22,6 +23,13 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 def django_db_setup(django_db_setup, django_db_blocker):
     with django_db_blocker.unblock():
         tiny_uk.build()
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept() -> None:
+    """A test that is undone turns the data version back; what was kept under it must go too."""
+    for one in kept.every:
+        one.clear()
 
 
 @pytest.fixture

@@ -54,6 +54,7 @@ def read_areas() -> pl.DataFrame:
     return pl.read_csv(AREAS, schema_overrides={"valid_from": pl.Date, "valid_to": pl.Date})
 
 
+@cache
 def former_names() -> dict[str, str]:
     """Return names that areas no longer have under the same code, and the code: “Shepway”."""
     renamed = read_changes().filter(pl.col("kind") == "rename")

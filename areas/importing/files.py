@@ -1,18 +1,19 @@
 """Opening what somebody gave us: what it is by its first bytes, unpacked under limits.
 
 Nothing here trusts a file's name. Archives are unpacked into a folder of our own by names of
-our own, so that no path in them can reach outside, and no more than `MOST_BYTES` is written.
+our own, so that no path in them can reach outside, and no more than `MOST_BYTES` is written for
+all that one file holds, however its archives lie in one another.
 """
 
 from __future__ import annotations
 
 import gzip
-import shutil
 import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 
@@ -20,6 +21,9 @@ from areas.importing.report import Refused
 
 MOST_BYTES = 4_000_000_000
 MOST_FILES = 4_000
+# Sheets are read into memory whole: a million rows of ten columns are some 400 MB.
+MOST_WORKBOOK_BYTES = 600_000_000
+DEEPEST = 3
 BLOCK = 1 << 20
 WANTED = {
     ".shp", ".shx", ".dbf", ".prj", ".cpg", ".geojson", ".json", ".gpkg", ".csv", ".txt",
@@ -39,6 +43,28 @@ class Source(NamedTuple):
     kind: str  # geojson, gpkg, shapefile, parquet, xlsx or csv
 
 
+@dataclass
+class Room:
+    """What one file may still unpack to: bytes and files, over all its archives."""
+
+    most: int
+    left: int
+    files: int = MOST_FILES
+
+    def refusal(self, name: str, says: str = "") -> Refused:
+        """Return the sentence for a file, or one in it, that is larger than there is room for."""
+        return Refused(
+            f"{name} {says}unpacks to more than {self.most // 1_000_000:,} MB, the most we "
+            "read of one file. If it is genuine, give it in parts."
+        )
+
+    def take_files(self, n: int, name: str) -> None:
+        """Count `n` files of an archive. Raises Refused beyond `MOST_FILES` in all."""
+        if n > self.files:
+            raise Refused(f"{name} holds {n:,} files; {MOST_FILES:,} is the most.")
+        self.files -= n
+
+
 @contextmanager
 def opened(path: Path, *, most_bytes: int = MOST_BYTES, name: str = "") -> Iterator[list[Source]]:
     """Yield the files that `path` holds, unpacked where they were packed, until the block ends.
@@ -47,35 +73,42 @@ def opened(path: Path, *, most_bytes: int = MOST_BYTES, name: str = "") -> Itera
     with a sentence for what is empty, broken, too large, unsafe or unknown.
     """
     with tempfile.TemporaryDirectory(prefix="levelup-import-") as folder:
-        yield unpack(path, Path(folder), name or path.name, most_bytes)
+        room = Room(most_bytes, most_bytes)
+        yield unpack(path, Path(folder), name or path.name, room, ())
 
 
-def unpack(path: Path, folder: Path, name: str, most_bytes: int) -> list[Source]:
-    """Return the sources in `path`, writing what has to be unpacked into `folder`."""
+def unpack(
+    path: Path, folder: Path, name: str, room: Room, within: tuple[str, ...]
+) -> list[Source]:
+    """Return the sources in `path`, writing what has to be unpacked into `folder`.
+
+    `within` is what it was packed in, the outermost first; `room` is shared by all of it.
+    """
     if not path.is_file():
         raise Refused(f"{name} is not a file that can be read here.")
     size = path.stat().st_size
     if size == 0:
         raise Refused(f"{name} is empty (0 bytes). Download it again.")
-    if size > most_bytes:
-        raise Refused(f"{name} is larger than {most_bytes // 1_000_000:,} MB, the most we read.")
+    if size > room.most:
+        raise Refused(f"{name} is larger than {room.most // 1_000_000:,} MB, the most we read.")
     with path.open("rb") as file:
         head = file.read(65_536)
     if head[:2] == b"\x1f\x8b":
-        inner = folder / "unpacked"
-        if inner.exists():
+        if within[-1:] == ("gzip",):
             raise Refused(f"{name} is compressed twice. Uncompress it once and try again.")
+        not_too_deep(name, within)
+        inner = Path(tempfile.mkdtemp(dir=folder)) / "unpacked"
         try:
             with gzip.open(path) as packed:
-                copy_bounded(packed, inner, name, most_bytes)
+                copy_bounded(packed, inner, name, room)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise Refused(
                 f"{name} is cut short or damaged: its gzip does not unpack to the end. "
                 "Download it again."
             ) from error
-        return unpack(inner, folder, name.removesuffix(".gz"), most_bytes)
+        return unpack(inner, folder, name.removesuffix(".gz"), room, (*within, "gzip"))
     if head[:4] == b"PK\x03\x04":
-        return unzip(path, folder, name, most_bytes)
+        return unzip(path, folder, name, room, within)
     if head[:4] == b"PK\x05\x06":
         raise Refused(f"{name} is a zip with nothing in it.")
     kind = recognise(head, name)
@@ -118,40 +151,73 @@ def recognise(head: bytes, name: str) -> str:
     return "geojson" if text.startswith((b"{", b"[")) else "csv"
 
 
-def copy_bounded(packed: IO[bytes] | gzip.GzipFile, to: Path, name: str, most_bytes: int) -> int:
-    """Copy until the end and return the bytes written. Raises Refused beyond `most_bytes`."""
-    written = 0
+def not_too_deep(name: str, within: tuple[str, ...]) -> None:
+    """Raise Refused for an archive that lies in `DEEPEST` others."""
+    if len(within) >= DEEPEST:
+        raise Refused(
+            f"{name[:200]} is packed more than {DEEPEST} times over. Unpack it and give what is "
+            "inside."
+        )
+
+
+def copy_bounded(packed: IO[bytes] | gzip.GzipFile, to: Path, name: str, room: Room) -> None:
+    """Copy until the end, taking it from `room`. Raises Refused where that is too little."""
     with to.open("wb") as out:
         while block := packed.read(BLOCK):
-            written += len(block)
-            if written > most_bytes:
-                raise Refused(
-                    f"{name} unpacks to more than {most_bytes // 1_000_000:,} MB, the most we "
-                    "read. If it is genuine, give it in parts."
-                )
+            room.left -= len(block)
+            if room.left < 0:
+                raise room.refusal(name)
             out.write(block)
-    return written
 
 
-def unzip(path: Path, folder: Path, name: str, most_bytes: int) -> list[Source]:
+def unzip(path: Path, folder: Path, name: str, room: Room, within: tuple[str, ...]) -> list[Source]:
     """Return the sources in a zip. An Excel file is a zip too and stays whole."""
     try:
         with zipfile.ZipFile(path) as archive:
             entries = [entry for entry in archive.infolist() if not entry.is_dir()]
-            if sum(entry.file_size for entry in entries) > most_bytes:
-                raise Refused(
-                    f"{name} says it unpacks to more than {most_bytes // 1_000_000:,} MB, "
-                    "the most we read. If it is genuine, give it in parts."
-                )
-            if len(entries) > MOST_FILES:
-                raise Refused(f"{name} holds {len(entries):,} files; {MOST_FILES:,} is the most.")
+            if sum(entry.file_size for entry in entries) > room.left:
+                raise room.refusal(name, "says it ")
+            room.take_files(len(entries), name)
             if any(entry.filename == "xl/workbook.xml" for entry in entries):
+                measure_workbook(archive, entries, name, room)
                 return [Source(name, path, "xlsx")]
-            return unzip_entries(archive, entries, folder, name, most_bytes)
+            not_too_deep(name, within)
+            inner = Path(tempfile.mkdtemp(dir=folder))
+            return unzip_entries(archive, entries, inner, name, room, within)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
         raise Refused(
             f"{name} is cut short or damaged: its zip does not open. Download it again."
         ) from error
+
+
+def measure_workbook(
+    archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], name: str, room: Room
+) -> None:
+    """Unpack an Excel file to nowhere, so that its reader, which trusts it, need not find out.
+
+    Raises Refused beyond `MOST_WORKBOOK_BYTES` or `room`, and BadZipFile where a part is not of
+    the size that it says.
+    """
+    left = min(MOST_WORKBOOK_BYTES, room.left)
+    for entry in entries:
+        if entry.flag_bits & 1:
+            raise Refused(f"{name} is locked with a password. Give it unlocked.")
+        if entry.file_size > left:
+            raise too_large_a_workbook(name)
+        with archive.open(entry) as part:
+            while block := part.read(BLOCK):
+                left -= len(block)
+                room.left -= len(block)
+                if left < 0:
+                    raise too_large_a_workbook(name)
+
+
+def too_large_a_workbook(name: str) -> Refused:
+    """Return the sentence for an Excel file that is larger than we read."""
+    return Refused(
+        f"{name} is an Excel file that unpacks to more than {MOST_WORKBOOK_BYTES // 1_000_000:,} "
+        "MB, the most we read of one. Save the sheet as CSV and give that."
+    )
 
 
 def unzip_entries(
@@ -159,7 +225,8 @@ def unzip_entries(
     entries: list[zipfile.ZipInfo],
     folder: Path,
     name: str,
-    most_bytes: int,
+    room: Room,
+    within: tuple[str, ...],
 ) -> list[Source]:
     """Write the files we can read under names of our own and return them, parts together."""
     wanted = []
@@ -174,28 +241,20 @@ def unzip_entries(
     # Parts of one Shapefile share their path but for the suffix and must share our name too.
     numbers: dict[PurePosixPath, int] = {}
     sources = []
-    left = most_bytes
     for entry, inside in wanted:
         number = numbers.setdefault(inside.with_suffix(""), len(numbers))
         to = folder / f"{number}{inside.suffix.lower()}"
         if to.exists():
             raise Refused(f"{name} holds {inside.name} twice in one folder.")
         with archive.open(entry) as packed:
-            left -= copy_bounded(packed, to, name, left)
+            copy_bounded(packed, to, name, room)
         if inside.suffix.lower() not in {".shx", ".dbf", ".prj", ".cpg"}:
             sources.append((inside, to))
     found = []
     for inside, to in sources:
         if inside.suffix.lower() == ".txt" and len(sources) > 1:
             continue  # A note beside the data.
-        found += unpack(to, folder, f"{name}: {inside}", most_bytes)
+        found += unpack(to, folder, f"{name}: {inside}", room, (*within, "zip"))
     if not found:
         raise Refused(f"{name} holds no file we can read. We read {OFFERS}.")
     return found
-
-
-def keep_copy(path: Path, to: Path) -> None:
-    """Copy a file without holding it in memory."""
-    to.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("rb") as source, to.open("wb") as target:
-        shutil.copyfileobj(source, target, BLOCK)

@@ -12,14 +12,22 @@ from datetime import date
 from typing import NamedTuple
 
 import numpy as np
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from numpy.typing import NDArray
 
 from areas.models import Area, AreaType, Member
 from indicators.insight.groups import Group, GroupReading, group_readings
 from indicators.insight.inside import Level
-from indicators.insight.live import Live, arrays, at_time, live_series, readings
-from indicators.models import Indicator, LiveSeries, Series
+from indicators.insight.kept import Kept
+from indicators.insight.live import (
+    Live,
+    arrays,
+    at_time,
+    described,
+    kept_live_series,
+    readings,
+)
+from indicators.models import Indicator, Series
 from indicators.statistics.rank import Floats, Ints
 
 # Up to this many areas of one edition are read row by row: fewer bytes than whole arrays.
@@ -108,16 +116,18 @@ def comparison(
     *,
     n_choosing: int | None = None,
     common: bool = True,
+    version: int | None = None,
 ) -> Comparison:
     """Return every indicator for every row, each in one period.
 
     The period of a column is chosen by the first `n_choosing` rows (all unless told): with
     `common`, the latest of those that most of them have; else the latest that any has. Other
-    rows are shown in the same period or not at all. Four queries at most and one of series.
+    rows are shown in the same period or not at all. Four queries at most and one of series; of
+    these, what is the same for all areas is kept under `version`.
     """
     n = len(places.area_ids)
     n_choosing = n if n_choosing is None else n_choosing
-    by_indicator = periods_of(places, indicators)
+    by_indicator = periods_of(places, indicators, version)
     choosers = {e for e, (rows, _) in places.editions.items() if (rows < n_choosing).any()}
     orders = {
         pk: sorted(
@@ -160,17 +170,18 @@ def comparison(
             chosen = tried[at]
         columns.append(chosen)
     found = Comparison(places, n_choosing, columns)
-    found.series = described(columns)
+    ids = list(dict.fromkeys(int(pk) for c in columns for pk in np.unique(c.series_ids) if pk))
+    found.series = described(ids, version)
     return found
 
 
 def periods_of(
-    places: Places, indicators: Sequence[Indicator]
+    places: Places, indicators: Sequence[Indicator], version: int | None
 ) -> dict[int, dict[PeriodKey, dict[int, Live]]]:
     """Return, by indicator and period, the live series of each edition. One query."""
     found: dict[int, dict[PeriodKey, dict[int, Live]]] = {}
     wanted = [i.pk for i in indicators]
-    for one in live_series(places.editions.keys(), indicators=wanted):
+    for one in kept_live_series(places.editions.keys(), wanted, version):
         found.setdefault(one.indicator_id, {}).setdefault(key_of(one), {})[one.edition_id] = one
     return found
 
@@ -233,17 +244,6 @@ def fill(
     return found
 
 
-def described(columns: Iterable[Column]) -> dict[int, Series]:
-    """Return the series that columns show, with period, edition, release and licence. One query."""
-    ids = {int(pk) for c in columns for pk in np.unique(c.series_ids) if pk}
-    return {
-        s.pk: s
-        for s in Series.objects.filter(pk__in=ids).select_related(
-            "period", "edition__area_type", "release__dataset", "release__licence"
-        )
-    }
-
-
 def group_columns(group: Group, columns: Sequence[Column]) -> dict[int, GroupReading]:
     """Return, by indicator id, the reading of a group in the period of each column.
 
@@ -270,15 +270,35 @@ def group_columns(group: Group, columns: Sequence[Column]) -> dict[int, GroupRea
     return found
 
 
-def indicators_at(editions: Collection[int], slugs: Collection[str] = ()) -> list[Indicator]:
-    """Return the indicators with anything live in some editions, or those of `slugs`. One query."""
-    live = LiveSeries.objects.filter(live__endswith__isnull=True, indicator=OuterRef("pk"))
-    found = Indicator.objects.select_related("theme", "scope__area_type").order_by(
-        F("theme__order"), "theme__name", "pk"
+_at: Kept[tuple[int, ...], list[Indicator]] = Kept(200)
+
+
+def indicators_at(editions: Collection[int], version: int | None = None) -> list[Indicator]:
+    """Return the indicators with anything live in some editions, by theme and then as added.
+
+    One query, or none where they are kept under `version`.
+    """
+
+    def read(lacking: list[tuple[int, ...]]) -> dict[tuple[int, ...], list[Indicator]]:
+        live = at_time(None).filter(indicator=OuterRef("pk"), breakdown="")
+        return {key: list(by_theme(Exists(live.filter(edition__in=key)))) for key in lacking}
+
+    key = tuple(sorted(editions))
+    return _at.get(version, [key], read)[key]
+
+
+def indicators_named(slugs: Collection[str]) -> list[Indicator]:
+    """Return the indicators of some slugs, by theme and then as added. One query."""
+    return list(by_theme(Q(slug__in=list(slugs))))
+
+
+def by_theme(condition: Q | Exists) -> QuerySet[Indicator]:
+    """Return the indicators that meet a condition, with theme and scope, by theme."""
+    return (
+        Indicator.objects.select_related("theme", "scope__area_type")
+        .filter(condition)
+        .order_by(F("theme__order"), "theme__name", "pk")
     )
-    if slugs:
-        return list(found.filter(slug__in=list(slugs)))
-    return list(found.filter(Exists(live.filter(edition__in=list(editions), breakdown=""))))
 
 
 def types_of(areas: Sequence[Area]) -> list[AreaType]:

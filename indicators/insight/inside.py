@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from areas.hierarchy import Level, levels
-from areas.models import Area
-from indicators.insight.live import arrays
+from areas.hierarchy import Level, Part, levels, named
+from indicators.insight.live import arrays, described
 from indicators.models import Series
 from indicators.statistics.classes import classify
 from indicators.statistics.rank import Floats
@@ -26,26 +25,22 @@ class Inside:
     values: Floats
     classes: NDArray[np.int8]
     markers: NDArray[np.int8]
-    areas: list[Area]
+    areas: list[Part]
 
 
-def inside(level: Level, series_id: int) -> Inside:
-    """Return a series for the areas of `level`. Three queries, two once its array is kept."""
-    series = Series.objects.select_related(
-        "indicator__scope__area_type",
-        "period",
-        "edition__area_type",
-        "release__dataset",
-        "release__licence",
-    ).get(pk=series_id)
+def inside(level: Level, series_id: int, version: int | None = None) -> Inside:
+    """Return a series for the areas of `level`. Three queries, two once its array is kept.
+
+    One less where the series is kept under `version`.
+    """
+    series = described([series_id], version)[series_id]
     packed = arrays([series_id])[series_id]
     values, markers = packed.values[level.ordinals], packed.markers[level.ordinals]
-    by_pk = Area.objects.only("code", "name", "known_as").in_bulk(level.area_ids)
     return Inside(
         level=level,
         series=series,
         values=values,
         classes=classify(values, series.class_breaks, series.indicator.decimals),
         markers=markers,
-        areas=[by_pk[pk] for pk in level.area_ids],
+        areas=named(level),
     )

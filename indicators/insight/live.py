@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import date, datetime
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,16 @@ from numpy.typing import NDArray
 from psycopg import sql
 
 from areas.models import GeographyVersion
-from indicators.models import Bucket, DataVersion, LiveSeries, PackedArray
+from indicators.insight.kept import Kept
+from indicators.models import (
+    Bucket,
+    CatalogueVersion,
+    DataVersion,
+    Indicator,
+    LiveSeries,
+    PackedArray,
+    Series,
+)
 from indicators.statistics.rank import Floats
 
 
@@ -52,19 +62,20 @@ class Packed(NamedTuple):
 
 
 def data_version() -> int:
-    """Return the number that moves whenever anything goes live or geography changes. One query."""
+    """Return the number that moves with figures, geography and what describes them. One query."""
     return version_and_time()[0]
 
 
 def version_and_time() -> tuple[int, datetime]:
     """Return the data version, and when figures last moved. One query.
 
-    Both of the numbers that it adds only ever grow, so their sum never comes again.
+    Each of the numbers that it adds only ever grows, so their sum never comes again.
     """
     geography = GeographyVersion.objects.filter(pk=1).values("version")
+    catalogue = CatalogueVersion.objects.filter(pk=1).values("version")
     version, moved_at = (
-        DataVersion.objects.annotate(both=F("version") + Subquery(geography))
-        .values_list("both", "moved_at")
+        DataVersion.objects.annotate(every=F("version") + Subquery(geography) + Subquery(catalogue))
+        .values_list("every", "moved_at")
         .get(pk=1)
     )
     return version, moved_at
@@ -91,22 +102,64 @@ OF_LIVE = (
 def live_series(
     editions: Collection[int],
     at: datetime | None = None,
-    breakdown: str = "",
     indicators: Collection[int] | None = None,
 ) -> list[Live]:
     """Return the live series of these editions, the latest period of each last. One query.
 
-    Of every indicator, unless the ids of some are given.
+    Of every indicator, unless the ids of some are given. Breakdowns are left out.
     """
-    rows = at_time(at).filter(edition__in=editions, breakdown=breakdown)
+    rows = at_time(at).filter(edition__in=editions, breakdown="")
     if indicators is not None:
         rows = rows.filter(indicator__in=indicators)
     rows = rows.order_by(F("period__end"), F("period__start"), F("series_id"))
     return [Live(*row) for row in rows.values_list(*OF_LIVE)]
 
 
-def latest_series(editions: Collection[int], at: datetime | None = None) -> list[Live]:
-    """Return the latest live series of each indicator in each of these editions. One query."""
+_lives: Kept[tuple[int, int], list[Live]] = Kept(20_000)
+
+
+def kept_live_series(
+    editions: Collection[int], indicators: Collection[int], version: int | None
+) -> list[Live]:
+    """Return what `live_series` says now, in the same order. One query if any of it is not kept."""
+
+    def read(lacking: list[tuple[int, int]]) -> dict[tuple[int, int], list[Live]]:
+        found: dict[tuple[int, int], list[Live]] = {key: [] for key in lacking}
+        of_editions, of_indicators = {e for e, _ in lacking}, {i for _, i in lacking}
+        for one in live_series(of_editions, indicators=of_indicators):
+            if (key := (one.edition_id, one.indicator_id)) in found:
+                found[key].append(one)
+        return found
+
+    found = _lives.get(version, product(editions, indicators), read)
+    return sorted(
+        (one for some in found.values() for one in some),
+        key=lambda one: (one.end, one.start, one.series_id),
+    )
+
+
+_latest: Kept[int, list[Live]] = Kept(100)
+
+
+def latest_series(
+    editions: Collection[int], at: datetime | None = None, version: int | None = None
+) -> list[Live]:
+    """Return the latest live series of each indicator in each of these editions.
+
+    One query, or none where what is live now (`at` None) is kept under `version`.
+    """
+
+    def read(lacking: list[int]) -> dict[int, list[Live]]:
+        found: dict[int, list[Live]] = {edition: [] for edition in lacking}
+        for one in _latest_series(lacking, at):
+            found[one.edition_id].append(one)
+        return found
+
+    found = _latest.get(version if at is None else None, editions, read)
+    return [one for edition in editions for one in found[edition]]
+
+
+def _latest_series(editions: Collection[int], at: datetime | None) -> list[Live]:
     rows = (
         at_time(at)
         .filter(edition__in=editions, breakdown="")
@@ -115,6 +168,42 @@ def latest_series(editions: Collection[int], at: datetime | None = None) -> list
         .values_list(*OF_LIVE)
     )
     return [Live(*row) for row in rows]
+
+
+_series: Kept[int, Series] = Kept(2_000)
+
+
+def described(ids: Collection[int], version: int | None = None) -> dict[int, Series]:
+    """Return series with their indicator, period, edition, release, dataset and licence.
+
+    One query if any of them is not kept.
+    """
+
+    def read(lacking: list[int]) -> dict[int, Series]:
+        found = Series.objects.filter(pk__in=lacking).select_related(
+            "indicator__theme",
+            "indicator__scope__area_type",
+            "period",
+            "edition__area_type",
+            "release__dataset",
+            "release__licence",
+        )
+        return {series.pk: series for series in found}
+
+    return _series.get(version, ids, read) if ids else {}
+
+
+_indicators: Kept[int, Indicator] = Kept(2_000)
+
+
+def indicators_of(ids: Collection[int], version: int | None = None) -> dict[int, Indicator]:
+    """Return indicators with their theme and scope. One query if any of them is not kept."""
+
+    def read(lacking: list[int]) -> dict[int, Indicator]:
+        found = Indicator.objects.filter(pk__in=lacking)
+        return {i.pk: i for i in found.select_related("theme", "scope__area_type")}
+
+    return _indicators.get(version, ids, read) if ids else {}
 
 
 def live_series_of(edition: int) -> QuerySet[LiveSeries]:
@@ -178,15 +267,23 @@ def readings(pairs: Collection[tuple[int, int]]) -> dict[tuple[int, int], Readin
 
 
 def standings(
-    pairs: Collection[tuple[int, int]],
+    pairs: Collection[tuple[int, int]], groups: Collection[int] | None = None
 ) -> dict[tuple[int, int], list[tuple[int, int, int, int]]]:
-    """Return (group area id, rank, tied, out of) for (series id, area id) pairs. One query."""
+    """Return (group area id, rank, tied, out of) for (series id, area id) pairs. One query.
+
+    Among every group there is, or those alone whose ids are given.
+    """
     found: dict[tuple[int, int], list[tuple[int, int, int, int]]] = {}
     if not pairs:
         return found
     columns = "series_id, area_id, group_area_id, rank, tied, out_of"
     with connection.cursor() as cursor:
-        cursor.execute(by_bucket(columns, "indicators_standing", pairs))
+        rows = by_bucket(columns, "indicators_standing", pairs)
+        if groups is not None:
+            rows = sql.SQL("SELECT * FROM ({}) r WHERE group_area_id = ANY({})").format(
+                rows, literal_ids(groups)
+            )
+        cursor.execute(rows)
         for series, area, group, rank, tied, out_of in cursor.fetchall():
             found.setdefault((series, area), []).append((group, rank, tied, out_of))
     return found

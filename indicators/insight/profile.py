@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import NamedTuple
 
 from django.db.models import Exists, OuterRef
@@ -13,11 +14,15 @@ from areas.hierarchy import ancestors
 from areas.models import Area, Member
 from indicators.insight.groups import Group, GroupReading, group_readings
 from indicators.insight.inside import Level
+from indicators.insight.kept import Kept
 from indicators.insight.live import (
     Live,
     Reading,
     arrays,
     at_time,
+    described,
+    indicators_of,
+    kept_live_series,
     live_series,
     readings,
     standings,
@@ -86,6 +91,7 @@ class Entry(NamedTuple):
     theme_name: str
     headline: bool
     polarity: str
+    scope_id: int
 
 
 @dataclass
@@ -124,14 +130,26 @@ def standpoint(area: Area) -> Standpoint:
     return Standpoint(area, part_of, editions_of([area.pk, *(a.pk for a in part_of)]))
 
 
-def contents(at: datetime | None = None) -> list[Entry]:
-    """Return every indicator that has anything live, by theme and then as added. One query."""
-    rows = (
-        Indicator.objects.filter(Exists(at_time(at).filter(indicator=OuterRef("pk"))))
-        .order_by("theme__order", "theme__name", "pk")
-        .values_list("pk", "slug", "name", "theme_id", "theme__name", "headline", "polarity")
-    )
-    return [Entry(*row) for row in rows]
+_contents: Kept[None, list[Entry]] = Kept(1)
+
+
+def contents(at: datetime | None = None, version: int | None = None) -> list[Entry]:
+    """Return every indicator that has anything live, by theme and then as added.
+
+    One query, or none where what is live now (`at` None) is kept under `version`.
+    """
+
+    def read(_: list[None]) -> dict[None, list[Entry]]:
+        rows = (
+            Indicator.objects.filter(Exists(at_time(at).filter(indicator=OuterRef("pk"))))
+            .order_by("theme__order", "theme__name", "pk")
+            .values_list(
+                "pk", "slug", "name", "theme_id", "theme__name", "headline", "polarity", "scope_id"
+            )
+        )
+        return {None: [Entry(*row) for row in rows]}
+
+    return _contents.get(version if at is None else None, [None], read)[None]
 
 
 def profile(
@@ -142,13 +160,16 @@ def profile(
     where: Standpoint | None = None,
     indicators: Collection[int] | None = None,
     group: Group | None = None,
+    version: int | None = None,
 ) -> Profile:
     """Return the profile of `area`, from what is live now or was at `at`.
 
     Every indicator that has anything live is there, ordered by theme and name; or those alone
-    whose ids are given, at the cost of those. The latest period is shown; others of the same kind
-    make the trend. `where` saves two queries when it is known already. `group` is one more thing
-    to compare with, for the figures of areas of its own type; it costs three queries at most.
+    whose ids are given, in the order they are given, at the cost of those. The latest period is
+    shown; others of the same kind make the trend. `where` saves two queries when it is known
+    already. `group` is one more thing to compare with, for the figures of areas of its own type;
+    it costs three queries at most.
+    What is the same for every place is kept under `version`.
     """
     where = where or standpoint(area)
     part_of, chain, editions = where.part_of, where.chain, where.editions
@@ -156,7 +177,13 @@ def profile(
     places = {edition: a.pk for a in chain for edition in editions.get(a.pk, [])}
     inside: dict[int, dict[int, int]] = {}
     below = {level.edition.pk for level in levels}
-    for one in live_series(places.keys() | below, at, indicators=indicators):
+    if indicators is None:
+        indicators = [entry.indicator_id for entry in contents(at, version)]
+    if at is None:
+        lives = kept_live_series(places.keys() | below, indicators, version)
+    else:
+        lives = live_series(places.keys() | below, at, indicators)
+    for one in lives:
         if one.edition_id in below:
             inside.setdefault(one.indicator_id, {})[one.edition_id] = one.series_id
         if one.edition_id in places:
@@ -166,14 +193,13 @@ def profile(
         newest = next(e for e in editions[place_id] if any(one.edition_id == e for one in series))
         by_place[place_id, indicator_id] = [one for one in series if one.edition_id == newest]
 
-    wanted_indicators = (
-        Indicator.objects.select_related("theme", "scope__area_type")
-        .filter(Exists(at_time(at).filter(indicator=OuterRef("pk"))))
-        .order_by("theme__order", "theme__name", "pk")
-    )
-    if indicators is not None:
-        wanted_indicators = wanted_indicators.filter(pk__in=indicators)
-    figures = [Figure(i) for i in wanted_indicators]
+    by_id = indicators_of(indicators, version)
+    figures = [Figure(by_id[pk]) for pk in indicators]
+
+    @cache
+    def wider_of(holder: Area, scope: Area) -> list[tuple[str, Area]]:
+        return comparators(holder, chain, scope)
+
     candidates: dict[int, list[tuple[Area, list[Live]]]] = {}
     wanted: set[tuple[int, int]] = set()
     for figure in figures:
@@ -185,7 +211,7 @@ def profile(
             if own := by_place.get((place.pk, pk)):
                 candidates.setdefault(pk, []).append((place, own))
                 wanted.update((s.series_id, place.pk) for s in own)
-                for _, wider in comparators(place, chain, scope):
+                for _, wider in wider_of(place, scope):
                     wanted.update((s.series_id, wider.pk) for s in by_place.get((wider.pk, pk), []))
     rows = readings(wanted)
     # A live series may say nothing of this place at all: crime in West Yorkshire, of Kent. Then
@@ -198,16 +224,12 @@ def profile(
                 figure.holder = place
                 chosen[figure.indicator.pk] = [s for s in held if like(s, held[-1])]
                 break
-    shown = {
-        s.pk: s
-        for s in Series.objects.filter(
-            pk__in=[c[-1].series_id for c in chosen.values()]
-        ).select_related("period", "edition__area_type", "release__dataset", "release__licence")
-    }
+    shown = described([c[-1].series_id for c in chosen.values()], version)
     ranked = standings(latest(figures, chosen))
     few = [s.pk for s in shown.values() if s.n_members <= MOST_TICKS]
     packed = arrays(few)
 
+    by_pk = {a.pk: a for a in chain}
     for figure in figures:
         if figure.holder is None:
             continue
@@ -217,14 +239,13 @@ def profile(
         figure.trend = [TrendPoint(s, rows.get((s.series_id, figure.holder.pk))) for s in own]
         if figure.series.pk in packed:
             figure.peers = packed[figure.series.pk].values
-        by_pk = {a.pk: a for a in chain}
         figure.ranks = [
             Rank(by_pk[group], rank, tied, out_of)
             for group, rank, tied, out_of in ranked.get((figure.series.pk, figure.holder.pk), [])
             if group in by_pk
         ]
         figure.ranks.sort(key=lambda r: r.group.area_type.rank)
-        for key, wider in comparators(figure.holder, chain, figure.indicator.scope):
+        for key, wider in wider_of(figure.holder, figure.indicator.scope):
             twin = matching(by_place.get((wider.pk, figure.indicator.pk), []), own[-1])
             reading = rows.get((twin.series_id, wider.pk)) if twin else None
             figure.benchmarks.append(
@@ -241,15 +262,14 @@ def profile(
     return Profile(area, part_of, page_comparators(area, chain), figures, inside, group)
 
 
-def sources(figures: Sequence[Figure]) -> dict[int, Release]:
+def sources(figures: Sequence[Figure], version: int | None = None) -> dict[int, Release]:
     """Return the release of every series that `figures` show, trend and benchmarks too. One query.
 
     An earlier period, or a country's own figure, may be from another release than the figure is.
     """
     ids = {point.live.series_id for f in figures for point in f.trend}
     ids |= {b.series_id for f in figures for b in f.benchmarks if b.series_id is not None}
-    found = Series.objects.filter(pk__in=ids).select_related("release__dataset", "release__licence")
-    return {series.pk: series.release for series in found}
+    return {pk: series.release for pk, series in described(ids, version).items()}
 
 
 def latest(figures: list[Figure], chosen: dict[int, list[Live]]) -> set[tuple[int, int]]:
@@ -270,7 +290,7 @@ def matching(candidates: list[Live], own: Live) -> Live | None:
     return next((c for c in candidates if (c.start, c.end) == (own.start, own.end)), None)
 
 
-def comparators(holder: Area, chain: list[Area], scope: Area) -> list[tuple[str, Area]]:
+def comparators(holder: Area, chain: Sequence[Area], scope: Area) -> list[tuple[str, Area]]:
     """Return the wider areas that `holder` is compared with, never wider than `scope`.
 
     Its region, its country, and the widest area that the indicator may be compared across when

@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from indicators.insight.live import Live, latest_series, live_series, readings, standings
+from indicators.insight.live import (
+    Live,
+    described,
+    latest_series,
+    live_series,
+    readings,
+    standings,
+)
 from indicators.insight.profile import Entry, Figure, Rank, Standpoint
-from indicators.models import Indicator, Series
+from indicators.models import Indicator
 
 # A figure stands out when it is among this share of areas at either end.
 STANDS_OUT = 0.1
@@ -30,24 +37,28 @@ def among_figures(figures: Iterable[Figure], area_id: int) -> list[Figure]:
 
 
 def among_all(
-    where: Standpoint, entries: Sequence[Entry], at: datetime | None = None
+    where: Standpoint,
+    entries: Sequence[Entry],
+    at: datetime | None = None,
+    version: int | None = None,
 ) -> list[Figure]:
     """Return what stands out among every indicator held for a place itself.
 
-    As `among_figures` of its whole profile, for the cost of one standing an indicator: two
-    queries, two more where the latest series of some say nothing of the place (an earlier period
-    may), and three for what is found.
+    As `among_figures` of its whole profile, for the cost of one standing an indicator, that in its
+    scope: two queries, two more where the latest series of some say nothing of the place (an
+    earlier period may), and two for what is found. Less where series are kept under `version`.
     """
     area, by_pk = where.area, {a.pk: a for a in where.chain}
     editions = where.editions.get(area.pk, [])
     headline = {e.indicator_id for e in entries if e.headline}
+    scopes = {e.scope_id for e in entries} & by_pk.keys()
     newest: dict[int, Live] = {}
     order = {edition: place for place, edition in enumerate(editions)}
     # Two editions of one place are two vintages of its data: the newest alone is shown.
-    for one in sorted(latest_series(editions, at), key=lambda s: -order[s.edition_id]):
+    for one in sorted(latest_series(editions, at, version), key=lambda s: -order[s.edition_id]):
         if one.indicator_id in headline:
             newest[one.indicator_id] = one
-    ranked = standings({(s.series_id, area.pk) for s in newest.values()})
+    ranked = standings({(s.series_id, area.pk) for s in newest.values()}, scopes)
     lacking = {i: s.edition_id for i, s in newest.items() if (s.series_id, area.pk) not in ranked}
     if lacking:
         earlier = [
@@ -57,7 +68,7 @@ def among_all(
         ]
         held = readings({(s.series_id, area.pk) for s in earlier})
         stand_ins = {s.indicator_id: s for s in earlier if (s.series_id, area.pk) in held}
-        ranked |= standings({(s.series_id, area.pk) for s in stand_ins.values()})
+        ranked |= standings({(s.series_id, area.pk) for s in stand_ins.values()}, scopes)
         newest |= stand_ins
 
     found: list[tuple[bool, float, Live, list[Rank]]] = []
@@ -71,13 +82,7 @@ def among_all(
     found.sort(key=lambda e: e[:2])
     chosen = {live.series_id: ranks for _, _, live, ranks in found[:MOST_FIGURES]}
     rows_of = readings({(pk, area.pk) for pk in chosen})
-    series = Series.objects.select_related(
-        "indicator__scope__area_type",
-        "period",
-        "edition__area_type",
-        "release__dataset",
-        "release__licence",
-    ).in_bulk(chosen)
+    series = described(chosen, version)
     return [
         Figure(
             series[pk].indicator,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from html import escape
 from itertools import groupby
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 import polars as pl
 from django.utils.safestring import SafeString, mark_safe
 
+from areas.hierarchy import Part
 from areas.models import Area
 from indicators.insight.comparison import Column, Comparison
 from indicators.insight.groups import Group, GroupReading
@@ -20,7 +20,7 @@ from indicators.insight.live import Packed
 from indicators.insight.profile import MOST_TICKS
 from indicators.models import Indicator, Series
 from indicators.presenters import table as files
-from indicators.presenters.figure import bin_path, tick_path
+from indicators.presenters.figure import bin_path, ticks_of
 from indicators.presenters.groups import group_figure
 from indicators.presenters.words import (
     MINUS,
@@ -49,7 +49,7 @@ class Sheet:
     """
 
     comparison: Comparison
-    areas: list[Area]
+    areas: Sequence[Area | Part]
     order: list[int]
     pinned: list[tuple[int, str]] = field(default_factory=list)
     group: Group | None = None
@@ -125,8 +125,11 @@ def bars(column: Column, n: int) -> list[int] | None:
 
 
 def ranks(column: Column, n: int) -> tuple[Ints, Ints]:
-    """Return each body row's rank from the highest, 1 first, and how many share it; 0 for none."""
-    found = standings(-rounded_column(column)[:n], np.zeros(n, np.int64))
+    """Return each body row's rank from the highest, 1 first, and how many share it; 0 for none.
+
+    Taken before rounding, as everywhere.
+    """
+    found = standings(-column.values[:n], np.zeros(n, np.int64))
     return found.rank, found.tied
 
 
@@ -183,7 +186,7 @@ def body(sheet: Sheet) -> dict[str, Any]:
     }
 
 
-def row_head(area: Area) -> str:
+def row_head(area: Area | Part) -> str:
     """Return the heading of a row: the name, and the place people know it by."""
     where = f" <small>{escape(known_as(area))}</small>" if area.known_as else ""
     return f'<th scope="row"><a href="{escape(url(area))}">{escape(area.name)}</a>{where}</th>'
@@ -487,13 +490,7 @@ def lane(
     )
 
 
-@lru_cache(maxsize=1_000)
-def ticks_of(series_id: int, low: float, high: float, values: bytes) -> str:
-    """Return the ticks of a series' peers. Series never change, so each process keeps some."""
-    return tick_path(np.frombuffer(values, "<f8"), low, high)
-
-
-def span(column: Column, areas: Sequence[Area], n: int) -> str:
+def span(column: Column, areas: Sequence[Area | Part], n: int) -> str:
     """Return “From 9.8 in Hartlepool to 25.7 in Middlesbrough.” of the first `n` rows."""
     values = rounded_column(column)[:n]
     there = np.flatnonzero(~np.isnan(values))

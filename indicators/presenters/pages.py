@@ -82,6 +82,18 @@ def answer(figures: Iterable[Figure], token: str = "") -> list[dict[str, str]]:
     return sentences
 
 
+def nothing_striking(area: Area, figures: Iterable[Figure]) -> list[dict[str, str]]:
+    """Return that nothing stands out, where there are figures that might have; else nothing."""
+    ranked = any(f.holder is area and f.ranks and f.indicator.headline for f in figures)
+    if not ranked:
+        return []
+    text = (
+        f"None of the main figures of {place(area)} is among the highest or the lowest tenth of "
+        f"{area.area_type.name_plural}."
+    )
+    return [{"label": "", "url": "", "text": text}]
+
+
 def themes(
     profile: Profile,
     entries: Sequence[Entry],
@@ -128,6 +140,7 @@ def themes(
         lines.sort(key=lambda line: line["value"] is None)
         theme["lines"] = [line for line in lines if line["source"]]
         theme["absent"] = [line for line in lines if not line["source"]]
+        theme["count"] = len(theme["lines"])
         theme["absent_words"] = absent_words(len(theme["absent"]), bool(theme["lines"]))
     found.sort(key=lambda theme: not (theme["lines"] or theme["closed"]))
     return found

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from areas.hierarchy import Part
 from areas.models import Area
 from indicators.models import Indicator
 
 MINUS = "−"
+WHOLE = 2.0**53  # A float from here on has no decimals to round.
 COMPASS = ("North", "South", "East", "West")
 
 
 def rounded(value: float, decimals: int) -> float:
-    """Return `value` as it is printed, classed and compared."""
-    return float(np.round(value, decimals))
+    """Return `value` as it is printed, classed and compared: as np.round does, for one number."""
+    if abs(value) >= WHOLE:
+        return value
+    scale = 10.0**decimals
+    return round(value * scale) / scale
 
 
 def number(value: float, decimals: int) -> str:
@@ -24,12 +30,13 @@ def number(value: float, decimals: int) -> str:
 
     Rounded as map classes are, so that 12.35 is 12.4 in both.
     """
-    return numbers(np.array([value]), decimals)[0]
+    # Nothing is minus nought: adding 0.0 takes the sign away.
+    shown = rounded(value, decimals) + 0.0
+    return f"{shown:,.{decimals}f}".replace("-", MINUS)
 
 
 def numbers(values: NDArray[np.float64], decimals: int) -> list[str]:
     """Return each of `values` as `number` writes it; none of them may be NaN."""
-    # Nothing is minus nought: adding 0.0 takes the sign away.
     shown = (np.round(values, decimals) + 0.0).tolist()
     return [f"{value:,.{decimals}f}".replace("-", MINUS) for value in shown]
 
@@ -57,12 +64,13 @@ def ordinal(n: int) -> str:
     return f"{n:,}{ending}"
 
 
+@lru_cache(maxsize=1_000)
 def long_date(day: date) -> str:
     """Return 23 November 2026."""
     return f"{day.day} {day:%B %Y}"
 
 
-def place(area: Area) -> str:
+def place(area: Area | Part) -> str:
     """Return the name of an area as it stands in a sentence: the North East, England."""
     the = area.area_type_id == "uk" or (
         area.area_type_id == "region" and area.name.startswith(COMPASS)
@@ -70,7 +78,7 @@ def place(area: Area) -> str:
     return f"the {area.name}" if the else area.name
 
 
-def type_name(area: Area) -> str:
+def type_name(area: Area | Part) -> str:
     """Return the type of an area, with the official name of small ones in brackets."""
     kind = area.area_type
     if kind.slug in {"lsoa", "msoa"}:
@@ -80,12 +88,12 @@ def type_name(area: Area) -> str:
     return kind.name
 
 
-def known_as(area: Area) -> str:
+def known_as(area: Area | Part) -> str:
     """Return the ward people know a numbered area by: “in West Clacton and Jaywick Sands”."""
     return f"in {area.known_as}" if area.known_as else ""
 
 
-def url(area: Area) -> str:
+def url(area: Area | Part) -> str:
     """Return the address of an area's profile."""
     return f"/areas/{area.code}/"
 

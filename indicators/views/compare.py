@@ -13,8 +13,8 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from areas.groups import CODE, successors_of
-from areas.hierarchy import ancestors
+from areas.groups import CODE
+from areas.hierarchy import ancestors, successors_of
 from areas.models import Area, AreaGroup
 from areas.search import LONGEST, search
 from indicators.exports.files import FORMATS
@@ -23,11 +23,12 @@ from indicators.insight.comparison import (
     comparison,
     group_columns,
     indicators_at,
+    indicators_named,
     places_of,
     types_of,
 )
 from indicators.insight.groups import NEIGHBOURS, Group, benchmark_group
-from indicators.insight.live import arrays, standings
+from indicators.insight.live import arrays, data_version, standings
 from indicators.insight.profile import MOST_TICKS, Rank
 from indicators.models import Indicator
 from indicators.presenters import comparison as presenter
@@ -297,10 +298,11 @@ def build(query: Asked) -> Found:
     kinds = types_of(areas)
     mixed = len(kinds) > 1
     places = places_of([a.pk for a in areas])
-    choices = indicators_at(list(places.editions))
+    version = data_version()
+    choices = indicators_at(list(places.editions), version)
     wanted, lacking = chosen(query, choices)
     notices += lacking
-    result = comparison(places, wanted)
+    result = comparison(places, wanted, version=version)
     if not query.show:
         full = [c for c in result.columns if c.held.any()]
         if mixed:
@@ -310,8 +312,9 @@ def build(query: Asked) -> Found:
             full = shared or full
         result.columns = (full or result.columns)[:FIRST_SHOWN]
     if mixed:
+        plurals = ["the United Kingdom" if k.slug == "uk" else k.name_plural for k in kinds]
         notices.append(
-            f"These are {in_words([k.name_plural for k in kinds])}. Areas of different types are "
+            f"These are {in_words(plurals)}. Areas of different types are "
             "shown side by side only where each has the figure, and are not ranked: larger areas "
             "vary less."
         )
@@ -354,7 +357,7 @@ def chosen(query: Asked, choices: list[Indicator]) -> tuple[list[Indicator], lis
         return [*headline, *rest][:FIRST_TRIED], []
     held = {i.slug: i for i in choices}
     lacking = [slug for slug in query.show if slug not in held]
-    others = {i.slug: i for i in indicators_at([], lacking)} if lacking else {}
+    others = {i.slug: i for i in indicators_named(lacking)} if lacking else {}
     notices = [
         f"{others[slug].name} is not held for any of these areas."
         if slug in others
@@ -391,6 +394,10 @@ def group_of(areas: list[Area], query: Asked, notices: list[str]) -> Group | Non
 def title(found: Found) -> str:
     """Return “Hartlepool, Leeds and York compared”, or how many are."""
     names = [a.name for a in found.areas]
+    if len(names) == 1 and found.sheet.group is not None:
+        group = found.sheet.group
+        what = "the areas that touch it" if group.token == NEIGHBOURS else group.name
+        return f"{names[0]} beside {what}"
     if len(names) == 1:
         return f"{names[0]} alone"
     if len(names) <= 3:
@@ -499,7 +506,11 @@ def page(request: HttpRequest, found: Found) -> dict[str, Any]:
         "without_group": query.address(group=""),
         "about": presenter.about(sheet),
         "downloads": [
-            {"name": form.name, "url": query.address(f"/compare.{form.extension}")}
+            {
+                "name": form.name,
+                "url": query.address(f"/compare.{form.extension}"),
+                "notes": query.address("/compare.notes.csv") if form.extension == "csv" else "",
+            }
             for form in FORMATS.values()
             if not form.drawn or len(found.editions) == 1
         ],

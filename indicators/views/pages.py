@@ -15,11 +15,10 @@ from django.http import (
     HttpResponse,
     HttpResponsePermanentRedirect,
     HttpResponseRedirect,
-    JsonResponse,
 )
 from django.shortcuts import render
+from django.urls import Resolver404
 from django.utils import timezone
-from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_safe
 
 from areas.hierarchy import outline, successors
@@ -32,9 +31,11 @@ from indicators.insight.profile import Entry, Profile, Standpoint, contents, pro
 from indicators.models import Indicator, Release
 from indicators.presenters import map as map_presenter
 from indicators.presenters import pages
-from indicators.presenters.asked import EVERYTHING, Asked
+from indicators.presenters.asked import EVERYTHING, WORD, Asked
 from indicators.presenters.figure import Reader
 from indicators.presenters.words import long_date, url
+from indicators.views.downloads import for_display
+from indicators.views.queries import group_token
 
 UK = "K02000001"
 ENGLAND = "E92000001"
@@ -158,21 +159,28 @@ def area_profile(request: HttpRequest, code: str) -> HttpResponse:
     if area.valid_to and not Member.objects.filter(area=area).exists():
         return ended_area(request, area)
 
+    given = request.GET.get("with", "")
+    if given and (token := group_token(given)) != given and WORD.match(token):
+        # Somebody pasted the address of a group's page.
+        return HttpResponseRedirect(f"{url(area)}?with={token}")
     asked = Asked.of(request.GET)
     group = benchmark_group(asked.group, area) if asked.group else None
     if request.GET.get("with") and group is None:
         return unknown_group(request, area)
     reader = reader_of(request, group)
-    where, entries = standpoint(area), contents()
+    version = data_version()
+    where, entries = standpoint(area), contents(version=version)
     shown_ids = chosen_figures(entries, asked)
     if request.GET.get("part") == "theme":
-        return theme_alone(request, where, entries, shown_ids, asked, reader)
+        return theme_alone(request, where, entries, shown_ids, asked, reader, version)
     found = levels(area)
-    result = profile(area, levels=found, where=where, indicators=shown_ids, group=group)
+    result = profile(
+        area, levels=found, where=where, indicators=shown_ids, group=group, version=version
+    )
     if shown_ids is None:
         striking = stands_out.among_figures(result.figures, area.pk)
     else:
-        striking = stands_out.among_all(where, entries)
+        striking = stands_out.among_all(where, entries, version=version)
     permalink = url(area) + (f"?with={reader.token}" if group else "")
     context: dict[str, Any] = {
         "page_title": area.name,
@@ -183,7 +191,8 @@ def area_profile(request: HttpRequest, code: str) -> HttpResponse:
         "breadcrumb": pages.breadcrumb(result.part_of),
         "comparators": pages.comparators(result, asked),
         "group_choices": pages.group_choices(result, asked),
-        "answer": pages.answer(striking, reader.token),
+        "answer": pages.answer(striking, reader.token)
+        or pages.nothing_striking(area, result.figures),
         "inside": None,
         "downloads": pages.profile_downloads(area, reader.token),
         "everything_url": asked.address(theme=EVERYTHING) if shown_ids is not None else "",
@@ -200,7 +209,7 @@ def area_profile(request: HttpRequest, code: str) -> HttpResponse:
     editions: list[Edition] = []
     with_map: dict[str, str] = {}
     level_slug = ""
-    if shown := choose_inside(asked, found, result):
+    if shown := choose_inside(asked, found, result, version):
         level, section_inside, choices = shown
         asked = replace(asked, show=section_inside.series.indicator.slug)
         level_slug = level.edition.slug
@@ -259,11 +268,17 @@ def theme_alone(
     shown_ids: list[int] | None,
     asked: Asked,
     reader: Reader,
+    version: int,
 ) -> HttpResponse:
     """Answer the sections that are asked for and nothing round them, for a page that is open."""
     found = levels(where.area)
     result = profile(
-        where.area, levels=found, where=where, indicators=shown_ids, group=reader.group
+        where.area,
+        levels=found,
+        where=where,
+        indicators=shown_ids,
+        group=reader.group,
+        version=version,
     )
     with_map: dict[str, str] = {}
     # The map of the page that is open stays at its level.
@@ -296,7 +311,7 @@ def map_addresses(level: Level, choices: list[tuple[str, str]], area: Area) -> d
 
 
 def choose_inside(
-    asked: Asked, found: list[Level], result: Profile
+    asked: Asked, found: list[Level], result: Profile, version: int
 ) -> tuple[Level, Inside, list[tuple[str, str]]] | None:
     """Return the level and figure that the address asks for, or the first that has anything."""
     if (chosen := choose_level(asked, found, result)) is None:
@@ -304,7 +319,7 @@ def choose_inside(
     level, here = chosen
     indicator = next((i for i in here if i.slug == asked.show), here[0])
     series = result.inside[indicator.pk][level.edition.pk]
-    return level, inside(level, series), [(i.slug, i.name) for i in here]
+    return level, inside(level, series, version), [(i.slug, i.name) for i in here]
 
 
 def choose_level(
@@ -409,14 +424,18 @@ def map_values(request: HttpRequest, edition: str, indicator: str) -> HttpRespon
     series = latest(level.edition.pk, indicator) if level else None
     if level is None or series is None:
         raise Http404("Nothing is published there.")
-    response = get_conditional_response(request, etag=etag)
-    if response is None:
-        response = JsonResponse(map_presenter.values(inside(level, series)))
-    response["ETag"] = etag
-    response["Cache-Control"] = "no-cache"
-    return response
+    here, series_id = level, series
+
+    def say() -> tuple[dict[str, Any], Release]:
+        found = inside(here, series_id)
+        return map_presenter.values(found), found.series.release
+
+    return for_display(request, etag, say)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Say that there is no such page."""
-    return render(request, "404.html", {"page_title": "There is no such page"}, status=404)
+    """Say that there is no such page, and what is wrong with the address where a view knew."""
+    context = {"page_title": "There is no such page"}
+    if not isinstance(exception, Resolver404) and exception.args:
+        context["message"] = str(exception)
+    return render(request, "404.html", context, status=404)

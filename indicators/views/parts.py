@@ -12,7 +12,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from areas.hierarchy import ancestors, successors
+from areas.hierarchy import Part, ancestors, named, successors
 from areas.models import Area
 from indicators.exports.files import FORMATS
 from indicators.insight.comparison import (
@@ -21,10 +21,12 @@ from indicators.insight.comparison import (
     comparison,
     group_columns,
     indicators_at,
+    indicators_named,
     places_in,
 )
 from indicators.insight.groups import NEIGHBOURS, Group, benchmark_group
 from indicators.insight.inside import Level, levels
+from indicators.insight.live import data_version
 from indicators.models import Indicator, Series
 from indicators.presenters import comparison as presenter
 from indicators.presenters import groups as group_presenter
@@ -186,6 +188,7 @@ def ended(area: Area, query: Asked, tail: str = "/") -> HttpResponse | None:
 
 def build(area: Area, query: Asked) -> Found:
     """Return the table that is asked for. Raises Refused where there is none."""
+    version = data_version()
     kind = area.area_type_id
     every = levels(area, DEEPEST[kind]) if kind in DEEPEST else levels(area)
     if not every:
@@ -200,7 +203,7 @@ def build(area: Area, query: Asked) -> Found:
     ids = {a.pk for a in chain}
     choices = [
         i
-        for i in indicators_at([level.edition.pk])
+        for i in indicators_at([level.edition.pk], version)
         # What compares across England says something of its parts, and of those of the UK.
         if i.scope_id in ids or area.area_type.rank < i.scope.area_type.rank
     ]
@@ -211,7 +214,7 @@ def build(area: Area, query: Asked) -> Found:
     inside = set(level.area_ids)
     wider = [a for a in chain if a.pk not in inside]
     places = places_in(level, [a.pk for a in wider])
-    found = comparison(places, wanted, n_choosing=n, common=False)
+    found = comparison(places, wanted, n_choosing=n, common=False, version=version)
     if defaults:
         full = [c for c in found.columns if c.held[:n].any()]
         found.columns = (full or found.columns)[:FIRST_SHOWN]
@@ -225,10 +228,7 @@ def build(area: Area, query: Asked) -> Found:
         ranked=query.ranked,
     )
     query = sorted_by(query, found.columns, notices)
-    by_pk = Area.objects.in_bulk(level.area_ids)
-    for part in by_pk.values():
-        part.area_type = level.edition.area_type
-    areas = [*(by_pk[pk] for pk in level.area_ids), *wider]
+    areas: list[Area | Part] = [*named(level), *wider]
     group = group_of(area, query, notices)
     column = next((c for c in found.columns if c.indicator.slug == query.sort), None)
     sheet = presenter.Sheet(
@@ -288,7 +288,7 @@ def chosen(
         return [*headline, *rest][:FIRST_TRIED]
     held = {i.slug: i for i in choices}
     lacking = [slug for slug in query.show if slug not in held]
-    others = {i.slug: i for i in indicators_at([], lacking)} if lacking else {}
+    others = {i.slug: i for i in indicators_named(lacking)} if lacking else {}
     for slug in lacking[:3]:
         if slug in others:
             notices.append(f"{others[slug].name} is not held for {plural} here.")
@@ -437,6 +437,9 @@ def page(request: HttpRequest, found: Found) -> dict[str, Any]:
             {
                 "name": form.name,
                 "url": query.address(f"/areas/{area.code}/parts.{form.extension}"),
+                "notes": query.address(f"/areas/{area.code}/parts.notes.csv")
+                if form.extension == "csv"
+                else "",
             }
             for form in FORMATS.values()
         ],

@@ -46,7 +46,7 @@ def all_figures(request: HttpRequest, code: str, extension: str) -> HttpResponse
     area = area_of(code)
     form = FORMATS.get(extension)
     if form is None:
-        raise Http404("There is no download in that format.")
+        raise Http404(f"There is no download as {extension[:20]}. Choose one on the page.")
     group = group_of(request, area)
     result, reader = profile(area, group=group), reader_of(request, group)
     if form.drawn:
@@ -74,7 +74,7 @@ def one_figure(request: HttpRequest, code: str, slug: str, extension: str) -> Ht
         table = profile_files.one_figure(figure, area, sources([figure]), reader)
         return file_response(request, table, extension, name, formats="csv")
     if extension not in PICTURES:
-        raise Http404("There is no download in that format.")
+        raise Http404(f"There is no download as {extension[:20]}. Choose one on the page.")
     if figure.series is not None and not figure.series.release.may_be_passed_on:
         return refused(
             request,

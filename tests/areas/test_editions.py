@@ -1,11 +1,13 @@
 """With several editions side by side, an area has one parent of each type, of its own time."""
 
 from datetime import date
+from importlib import import_module
 
 import numpy as np
 import polars as pl
 import pytest
 import shapely
+from django.db import connection
 
 from areas.hierarchy import benchmarks, children, levels, neighbours, parents
 from areas.importing import borders, load
@@ -232,6 +234,20 @@ def test_where_there_are_no_neighbours_a_sentence_says_why(old_times, django_ass
     assert neighbours(area(COUNCILS[0]), old_times["authority"]).reason == (
         "No outline of Ashby is held in authority-2017."
     )
+
+
+def test_the_old_migration_draws_the_same_borders_from_what_is_held():
+    columns = ("edition__slug", "area__code", "neighbour__code")
+    before = {b[:3]: b[3] for b in Border.objects.values_list(*columns, "metres")}
+    assert len(before) > 40
+    kept = Border.objects.filter(edition__slug="country")
+    untouched = set(kept.values_list("pk", flat=True))
+    Border.objects.exclude(edition__slug="country").delete()
+    with connection.cursor() as cursor:
+        cursor.execute(import_module("areas.migrations.0007_draw_borders").DRAW)
+    after = {b[:3]: b[3] for b in Border.objects.values_list(*columns, "metres")}
+    assert after == pytest.approx(before)
+    assert set(kept.values_list("pk", flat=True)) == untouched
 
 
 def box(west: float, south: float, east: float, north: float) -> shapely.MultiPolygon:

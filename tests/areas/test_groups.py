@@ -13,9 +13,9 @@ from areas.groups import (
     runs,
     split_names,
 )
-from areas.models import Area, AreaGroup, GroupMember
+from areas.models import Area, AreaChange, AreaGroup, GroupMember
 from tests.conftest import NOON
-from tests.tiny_uk import COUNCILS, NEIGHBOURHOODS, WARDS
+from tests.tiny_uk import COUNCILS, NEIGHBOURHOODS, START, WARDS
 
 pytestmark = pytest.mark.django_db
 patiently = settings(
@@ -90,7 +90,10 @@ def test_a_name_of_several_types_is_the_type_that_all_the_others_are():
     assert codes(read_pasted("Ashby\nBirch")) == [COUNCILS[0], COUNCILS[1]]
     assert codes(read_pasted("Ashby\nElsewhere")) == [WARDS[4], WARDS[5]]
     assert codes(read_pasted("Ashby", "ward")) == [WARDS[4]]
-    assert [u.reason for u in read_pasted("Birch", "ward").unresolved] == ["unknown"]
+    (asked,) = read_pasted("Birch", "ward").unresolved
+    assert asked.reason == "near"
+    assert {a.area_type_id for a in Area.objects.filter(pk__in=asked.choices)} == {"ward"}
+    assert [u.reason for u in read_pasted("Cedarwood", "uk").unresolved] == ["unknown"]
 
 
 def test_an_ended_code_offers_what_followed_it():
@@ -105,9 +108,94 @@ def test_an_area_that_has_ended_but_has_figures_is_kept_when_asked(django_assert
     assert codes(read_pasted(NEIGHBOURHOODS[0], keep_ended=True)) == [NEIGHBOURHOODS[0]]
 
 
-def test_three_queries_however_long_the_list(django_assert_num_queries):
-    text = "\n".join([*NEIGHBOURHOODS, *WARDS, "Ashby", "Atlantis", "E07000901"] * 20)
-    with django_assert_num_queries(3):
+def followed(old: str, *new: str, area_type: str = "authority") -> None:
+    gone = Area.objects.create(
+        code=old, name=f"Old {old}", area_type_id=area_type, valid_from=START, valid_to="2019-04-01"
+    )
+    for code in new:
+        AreaChange.objects.create(
+            from_area=gone, to_area=Area.objects.get(code=code), kind="merge",
+            effective="2019-04-01", weight=1 / len(new),
+        )  # fmt: skip
+
+
+def test_an_ended_code_that_one_area_followed_is_taken_as_that_and_said():
+    followed("E07000991", COUNCILS[1])
+    pasted = read_pasted("E07000991\nAshby\nE07000991")
+    assert codes(pasted) == [COUNCILS[1], COUNCILS[0]]
+    assert pasted.replaced == [("E07000991", COUNCILS[1])]
+    assert (pasted.unresolved, pasted.repeated) == ([], 1)
+    assert read_pasted("Ashby").replaced == []
+
+
+def test_an_ended_name_that_one_area_followed_is_taken_too():
+    followed("E07000991", COUNCILS[1])
+    Area.objects.filter(code="E07000991").update(name="Old Town")
+    pasted = read_pasted("Old Town, Ashby")
+    assert codes(pasted) == [COUNCILS[1], COUNCILS[0]]
+    assert pasted.replaced == [("Old Town", COUNCILS[1])]
+
+
+def test_what_followed_in_another_type_is_asked_about():
+    followed("E07000991", WARDS[0])
+    pasted = read_pasted("E07000991\nAshby")
+    assert (pasted.replaced, codes(pasted)) == ([], [COUNCILS[0]])
+    assert [(u.reason, u.choices) for u in pasted.unresolved] == [("ended", ids(WARDS[0]))]
+
+
+@pytest.mark.parametrize("held", ["Ash and Birch", "Ash & Birch"])
+@pytest.mark.parametrize("typed", ["Ash and Birch", "ash & birch", "Ash&Birch", "ASH AND BIRCH"])
+def test_and_is_written_in_either_way(held, typed):
+    Area.objects.filter(code=COUNCILS[1]).update(name=held)
+    assert codes(read_pasted(f"{typed}\nCedar")) == [COUNCILS[1], COUNCILS[2]]
+    assert codes(read_pasted(f"Cedar, {typed}, Ashby")) == [COUNCILS[2], COUNCILS[1], COUNCILS[0]]
+
+
+def test_a_name_with_a_slip_is_asked_about_with_the_names_near_it():
+    Area.objects.filter(code=COUNCILS[1]).update(name="Hartlepool")
+    Area.objects.filter(code=COUNCILS[2]).update(name="Hartlebury", valid_to="2020-01-01")
+    pasted = read_pasted("Ashby\nHartelpool\nXyzzyx")
+    assert codes(pasted) == [COUNCILS[0]]
+    assert pasted.unresolved == [
+        ("Hartelpool", "near", ids(COUNCILS[1])),
+        ("Xyzzyx", "unknown", []),
+    ]
+
+
+def test_near_names_are_of_the_type_asked_for_and_current():
+    Area.objects.filter(code=COUNCILS[1]).update(name="Hartlepool")
+    Area.objects.filter(code=WARDS[1]).update(name="Hartlepool")
+    assert read_pasted("Hartelpool", "ward").unresolved[0].choices == ids(WARDS[1])
+    Area.objects.filter(code=WARDS[1]).update(valid_to="2020-01-01")
+    assert read_pasted("Hartelpool", "ward").unresolved == [("Hartelpool", "unknown", [])]
+
+
+def slow_likeness(one: str, other: str) -> float:
+    """Letters in threes that two names share, of all they have, as pg_trgm says it counts them."""
+
+    def threes(text: str) -> set[str]:
+        return {f"  {w} "[i : i + 3] for w in text.lower().split() for i in range(len(w) + 1)}
+
+    return len(threes(one) & threes(other)) / len(threes(one) | threes(other))
+
+
+@pytest.mark.parametrize(
+    "typed", ["Hartelpool", "Hartlepol", "Harpool", "Hart", "Pool Hartle", "Middlesboro", "Carlow"]
+)
+def test_near_names_agree_with_a_slow_way(typed):
+    names = ["Hartlepool", "Harlow", "Middlesbrough", "Cedar Hartle"]
+    for code, name in zip(COUNCILS, names, strict=False):
+        Area.objects.filter(code=code).update(name=name)
+    likely = [(-slow_likeness(typed, n), c) for n, c in zip(names, COUNCILS, strict=False)]
+    near = [code for likeness, code in sorted(likely) if likeness <= -0.4][:3]
+    (asked,) = read_pasted(typed, "authority").unresolved
+    assert asked.choices == ids(*near)
+
+
+def test_five_queries_however_long_the_list(django_assert_num_queries):
+    text = "\n".join([*NEIGHBOURHOODS, *WARDS, "Ashby", "Atlantis", "E07000991"] * 20)
+    followed("E07000991", COUNCILS[1])
+    with django_assert_num_queries(5):
         read_pasted(text)
 
 

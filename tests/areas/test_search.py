@@ -1,5 +1,6 @@
 """One box finds a place by its name, its code or its postcode."""
 
+from collections import Counter
 from datetime import date
 
 import polars as pl
@@ -101,6 +102,21 @@ def test_a_result_says_where_it_is():
 
 
 # Names in part, in other words, misspelt
+
+
+def test_numbered_names_are_found_in_welsh_and_as_many_as_are_counted():
+    Area.objects.filter(code=COUNCILS[0]).update(name_cy="Onnen")
+    Area.objects.filter(code=NEIGHBOURHOODS[0]).update(name_cy="Onnen 001A")
+    Area.objects.filter(code=NEIGHBOURHOODS[1]).update(name_cy="Ynys Onnen 001B")
+    Area.objects.filter(code=NEIGHBOURHOODS[2]).update(name_cy="Onnen 001C", valid_to="2020-01-01")
+    wanted = [COUNCILS[0], *NEIGHBOURHOODS[:3]]
+    assert codes("onnen") == codes("Onnen") == wanted
+    assert codes("Onnen 001") == list(NEIGHBOURHOODS[:3])
+    for question in ("Onnen", "onn", "Ashby", "Onnen 001", "Upper", "Birch"):
+        answer = search(question, 1000, counting=True)
+        of_kind = Counter(f.area.area_type_id for f in answer.found)
+        assert {c.kind: c.n for c in answer.counts} == of_kind
+    assert [f.area.code for f in search("onnen", kind="lsoa").found] == list(NEIGHBOURHOODS[:3])
 
 
 def test_a_council_with_the_very_word_comes_before_wards_that_only_begin_so():

@@ -168,8 +168,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--n", type=int, default=100, help="questions of each kind")
     parser.add_argument("--explain", action="store_true", help="print the plans of the slowest")
     args = parser.parse_args(argv)
-    # Its own demo can be copied while nobody is connected to it: with no server running.
-    with _database.copy_of(_database.demo(), "bench_search") as url:
+    demo = _database.demo()
+    _database.close()  # A database is copied while nobody is connected to it.
+    with _database.copy_of(demo, "bench_search") as url:
         _database.switch(url)
         say(f"On {_database.database(url)}")
         grow()

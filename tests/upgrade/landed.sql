@@ -277,9 +277,6 @@ COPY public.auth_user (id, password, last_login, is_superuser, username, first_n
 \.
 COPY public.areas_geographyfile (id, kind, options, file_name, sha256, size, status, report, uploaded_at, confirmed_at, confirmed_by_id, uploaded_by_id) FROM stdin;
 \.
-COPY public.areas_geographyversion (id, version) FROM stdin;
-1	1
-\.
 COPY public.areas_groupmember (id, area_id, group_id) FROM stdin;
 \.
 COPY public.areas_postcode (postcode, easting, northing, small_area_id, ward_id, ended) FROM stdin;

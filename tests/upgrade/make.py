@@ -25,9 +25,11 @@ HERE = Path(__file__).parent
 # Rows that migrations bring, and those of extensions.
 BROUGHT = (
     "areas_areatype",
+    "areas_geographyversion",
     "auth_permission",
     "django_content_type",
     "django_migrations",
+    "indicators_catalogueversion",
     "indicators_dataversion",
     "spatial_ref_sys",
 )

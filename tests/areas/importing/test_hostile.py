@@ -136,6 +136,100 @@ def test_thousands_of_files_in_a_zip_are_refused(tmp_path):
         pass
 
 
+def test_archives_in_an_archive_share_one_allowance(tmp_path):
+    """Each inner zip fits alone; three of them, or what lies in them, do not fit together."""
+    inner = packed(**{"a.csv": b"0" * 600_000})
+    two_deep = packed(**{"b.csv": inner, "c.csv": inner})
+    for name, content in {
+        "beside": packed(**{"a.csv": inner, "b.csv": inner}),
+        "nested": packed(**{"a.csv": two_deep}),
+        "gzips": packed(**{f"{i}.csv": gzip.compress(b"0" * 600_000) for i in range(2)}),
+        "gzip of zip": gzip.compress(two_deep),
+    }.items():
+        path = tmp_path / f"{name}.zip"
+        path.write_bytes(content)
+        with pytest.raises(Refused, match="the most we read of one file"), opened(
+            path, most_bytes=1_000_000
+        ):  # fmt: skip
+            pass
+        with opened(path, most_bytes=3_000_000) as sources:
+            assert [s.path.stat().st_size for s in sources] == [600_000, 600_000]
+
+
+def test_a_zip_bomb_of_gigabytes_in_a_few_kilobytes_leaves_the_disk_alone(tmp_path, monkeypatch):
+    """Ten zips of ten files of 10 MB, of 100 kB in all: a gigabyte, were it unpacked."""
+    ten = packed(**{f"{i}.csv": b"0" * 10_000_000 for i in range(10)})
+    path = tmp_path / "bomb.zip"
+    path.write_bytes(packed(**{f"{i}.csv": ten for i in range(10)}))
+    assert path.stat().st_size < 200_000
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(Refused, match="more than 150 MB"), opened(path, most_bytes=150_000_000):
+        pass
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_zip_in_a_zip_in_a_zip_comes_to_an_end(tmp_path):
+    content = b"a,b\n1,2\n"
+    for _ in range(2000):
+        content = packed(**{"a.csv": content})
+        if len(content) > 100_000:
+            break
+    path = tmp_path / "deep.zip"
+    path.write_bytes(content)
+    with pytest.raises(Refused, match="packed more than 3 times over"), opened(path):
+        pass
+
+
+def test_files_are_counted_over_all_archives(tmp_path):
+    path = tmp_path / "many.zip"
+    inner = packed(**{f"{i}.csv": b"a,b\n" for i in range(1_999)})
+    path.write_bytes(packed(**{"a.csv": inner, "b.csv": inner, "c.csv": inner}))
+    with pytest.raises(Refused, match="4,000 is the most"), opened(path):
+        pass
+
+
+def workbook(sheet: bytes) -> bytes:
+    return packed(**{"xl/workbook.xml": b"<workbook/>", "xl/worksheets/sheet1.xml": sheet})
+
+
+def test_a_workbook_that_unpacks_to_more_than_memory_holds_is_refused(tmp_path):
+    path = tmp_path / "bomb.xlsx"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.writestr("xl/workbook.xml", b"<workbook/>")
+        with archive.open("xl/worksheets/sheet1.xml", "w", force_zip64=True) as sheet:
+            for _ in range(601):
+                sheet.write(b" " * 1_000_000)
+    assert path.stat().st_size < 4_000_000
+    with pytest.raises(Refused, match="is an Excel file that unpacks to more than 600 MB"), opened(
+        path
+    ):  # fmt: skip
+        pass
+    inside = tmp_path / "inside.zip"
+    inside.write_bytes(packed(**{"a.xlsx": path.read_bytes(), "b.csv": b"a,b\n1,2\n"}))
+    with pytest.raises(Refused, match="more than 600 MB"), opened(inside):
+        pass
+
+
+def test_a_workbook_that_lies_about_its_size_is_refused(tmp_path):
+    content = bytearray(workbook(b" " * 5_000_000))
+    at = content.rindex(b"PK\x01\x02")
+    content[at + 24 : at + 28] = (100).to_bytes(4, "little")
+    path = tmp_path / "liar.xlsx"
+    path.write_bytes(bytes(content))
+    with pytest.raises(Refused, match="cut short or damaged"), opened(path):
+        pass
+
+
+def test_workbooks_in_a_zip_share_its_allowance(tmp_path):
+    path = tmp_path / "two.zip"
+    book = workbook(b" " * 700_000)
+    path.write_bytes(packed(**{"a.xlsx": book, "b.xlsx": book}))
+    with pytest.raises(Refused, match="the most we read"), opened(path, most_bytes=1_000_000):
+        pass
+    with opened(path, most_bytes=2_000_000) as sources:
+        assert [s.kind for s in sources] == ["xlsx", "xlsx"]
+
+
 def test_what_is_unpacked_is_gone_afterwards_and_nothing_else_is_touched(tmp_path):
     path = tmp_path / "a.zip"
     path.write_bytes(packed(**{"deep/down/a.csv": b"a,b\n1,2\n"}))
