@@ -124,10 +124,22 @@ class Profile:
     group: Group | None = None
 
 
-def standpoint(area: Area) -> Standpoint:
-    """Return what `area` is part of, and the editions that each is in. Two queries."""
-    part_of = ancestors(area)
-    return Standpoint(area, part_of, editions_of([area.pk, *(a.pk for a in part_of)]))
+_standpoints: Kept[int, Standpoint] = Kept(500)
+
+
+def standpoint(area: Area, version: int | None = None) -> Standpoint:
+    """Return what `area` is part of, and the editions that each is in.
+
+    Two queries, or none where it is kept under `version`.
+    """
+
+    def read(_: list[int]) -> dict[int, Standpoint]:
+        part_of = ancestors(area)
+        editions = editions_of([area.pk, *(a.pk for a in part_of)])
+        return {area.pk: Standpoint(area, part_of, editions)}
+
+    kept = _standpoints.get(version, [area.pk], read)[area.pk]
+    return Standpoint(area, kept.part_of, kept.editions)
 
 
 _contents: Kept[None, list[Entry]] = Kept(1)
@@ -211,8 +223,8 @@ def profile(
             if own := by_place.get((place.pk, pk)):
                 candidates.setdefault(pk, []).append((place, own))
                 wanted.update((s.series_id, place.pk) for s in own)
-                for _, wider in wider_of(place, scope):
-                    wanted.update((s.series_id, wider.pk) for s in by_place.get((wider.pk, pk), []))
+                # Most say something of the place in their latest period: what is wider is in it.
+                wanted |= twins(by_place, pk, wider_of(place, scope), own[-1])
     rows = readings(wanted)
     # A live series may say nothing of this place at all: crime in West Yorkshire, of Kent. Then
     # an earlier period may, and after that a wider place.
@@ -224,6 +236,12 @@ def profile(
                 figure.holder = place
                 chosen[figure.indicator.pk] = [s for s in held if like(s, held[-1])]
                 break
+    others: set[tuple[int, int]] = set()
+    for figure in figures:
+        if figure.holder is not None:
+            pk, scope = figure.indicator.pk, figure.indicator.scope
+            others |= twins(by_place, pk, wider_of(figure.holder, scope), chosen[pk][-1])
+    rows |= readings(others - wanted)
     shown = described([c[-1].series_id for c in chosen.values()], version)
     ranked = standings(latest(figures, chosen))
     few = [s.pk for s in shown.values() if s.n_members <= MOST_TICKS]
@@ -270,6 +288,17 @@ def sources(figures: Sequence[Figure], version: int | None = None) -> dict[int, 
     ids = {point.live.series_id for f in figures for point in f.trend}
     ids |= {b.series_id for f in figures for b in f.benchmarks if b.series_id is not None}
     return {pk: series.release for pk, series in described(ids, version).items()}
+
+
+def twins(
+    by_place: dict[tuple[int, int], list[Live]],
+    indicator: int,
+    wider: Sequence[tuple[str, Area]],
+    own: Live,
+) -> set[tuple[int, int]]:
+    """Return (series id, area id) of wider areas in the very period of `own`."""
+    found = ((matching(by_place.get((a.pk, indicator), []), own), a.pk) for _, a in wider)
+    return {(twin.series_id, pk) for twin, pk in found if twin is not None}
 
 
 def latest(figures: list[Figure], chosen: dict[int, list[Live]]) -> set[tuple[int, int]]:

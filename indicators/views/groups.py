@@ -255,6 +255,8 @@ def group_page(request: HttpRequest, found: Group) -> dict[str, Any]:
 
 def gave_way(codes: str, found: Group) -> list[dict[str, str]]:
     """Return the ended codes among `codes` and the member of the group that each became."""
+    if not codes:
+        return []
     ended = Area.objects.filter(code__in=codes.split(",")[:200], valid_to__isnull=False)
     members = set(found.area_ids)
     became = successors_of([a.pk for a in ended])

@@ -25,7 +25,7 @@ from areas.hierarchy import outline, successors
 from areas.models import Area, Edition, Member
 from indicators.insight import stands_out
 from indicators.insight.groups import Group, benchmark_group
-from indicators.insight.inside import Inside, Level, inside, levels
+from indicators.insight.inside import Inside, Level, inside, levels, levels_in, outline_of
 from indicators.insight.live import data_version, latest, live_series_of
 from indicators.insight.profile import Entry, Profile, Standpoint, contents, profile, standpoint
 from indicators.models import Indicator, Release
@@ -169,11 +169,11 @@ def area_profile(request: HttpRequest, code: str) -> HttpResponse:
         return unknown_group(request, area)
     reader = reader_of(request, group)
     version = data_version()
-    where, entries = standpoint(area), contents(version=version)
+    where, entries = standpoint(area, version), contents(version=version)
     shown_ids = chosen_figures(entries, asked)
     if request.GET.get("part") == "theme":
         return theme_alone(request, where, entries, shown_ids, asked, reader, version)
-    found = levels(area)
+    found = levels_in(area, version)
     result = profile(
         area, levels=found, where=where, indicators=shown_ids, group=group, version=version
     )
@@ -220,7 +220,7 @@ def area_profile(request: HttpRequest, code: str) -> HttpResponse:
             level=level,
             inside=section_inside,
             choices=choices,
-            map_config=area_map(area, level, asked.show),
+            map_config=area_map(area, level, asked.show, version),
             asked=asked,
         )
         editions.append(level.edition)
@@ -271,7 +271,7 @@ def theme_alone(
     version: int,
 ) -> HttpResponse:
     """Answer the sections that are asked for and nothing round them, for a page that is open."""
-    found = levels(where.area)
+    found = levels_in(where.area, version)
     result = profile(
         where.area,
         levels=found,
@@ -359,9 +359,9 @@ def first_choice(level: Level) -> tuple[bool, int]:
     return (small and len(level.area_ids) > MOST_AT_FIRST, place)
 
 
-def area_map(area: Area, level: Level, slug: str) -> dict[str, Any] | None:
+def area_map(area: Area, level: Level, slug: str, version: int) -> dict[str, Any] | None:
     """Return the map of a level inside an area, or None when either has no outline."""
-    around = outline(area)
+    around = outline_of(area, version)
     if around is None or not level.edition.tile_hash:
         return None
     return map_presenter.config(
