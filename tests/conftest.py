@@ -20,7 +20,7 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests in one worker, and those of the site in one: they share what they load."""
+    """Keep the tests of a file in one worker, and those of the site: they share what they load."""
     for item in items:
         file = item.nodeid.partition("::")[0]
         group = "tests/site" if file.startswith("tests/site/") else file
