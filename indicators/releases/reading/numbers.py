@@ -37,6 +37,7 @@ WORDS = {
     "na": "n/a",
     "n.a.": "n/a",
     "#n/a": "n/a",
+    "#div/0!": "z",
     "null": "n/a",
     "none": "n/a",
 }

@@ -185,10 +185,10 @@ class TableRows:
                 waiting.append(out)
                 height += out.height
                 if height >= OUT:
-                    yield pl.concat(waiting)
+                    yield self.finished(pl.concat(waiting))
                     waiting, height = [], 0
         if height:
-            yield pl.concat(waiting)
+            yield self.finished(pl.concat(waiting))
 
     def wanted(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Return the rows that hold data, filtered as the mapping says.
@@ -233,7 +233,8 @@ class TableRows:
             rows = rows.with_columns(code.alias("_code"))
             if area.points and known.locate is not None and rows["_code"].null_count():
                 lost = self.located(rows, area.points)
-                rows = rows.with_columns(pl.coalesce(pl.col("_code"), lost.alias("lost")).alias("_code"))
+                told = rows["_code"]
+                rows = rows.with_columns(told.zip_with(told.is_not_null(), lost).alias("_code"))
         if one.editions:
             rows = rows.join(
                 self.editions, left_on="_code", right_on="code", how="left", maintain_order="left"
@@ -414,10 +415,10 @@ class TableRows:
             value = "_value" if one.area.across else first.value
             frame = rows.select(
                 pl.col("_code").alias("code"), "_edition", "_period", "_breakdown", "row", "_given",
-                *(c for c in dict.fromkeys(first.where)),
+                *(pl.col(c).alias(f"_where {c}") for c in first.where),
             )  # fmt: skip
             parts = {
-                name: self.numbers(rows, column, read, value)
+                name: self.numbers(rows, column, read)
                 for name, column in zip(
                     NUMBERS,
                     (value, first.lower, first.upper, first.numerator, first.denominator),
@@ -427,14 +428,14 @@ class TableRows:
             frame = frame.with_columns(
                 *(parts[name]["values"].alias(name) for name in NUMBERS),
                 parts["value"]["markers"].alias("_cell"),
-                (rows[first.marker] if first.marker else pl.Series([None] * rows.height, dtype=pl.String)).alias("_status"),
+                self.statuses(rows, first.marker).alias("_status"),
                 pl.int_range(0, rows.height).alias("_at"),
             )  # fmt: skip
             if first.where:
                 asked = sorted(first.where)
                 table = pl.DataFrame(
                     {
-                        **{c: [f.where[c] for f in figures] for c in asked},
+                        **{f"_where {c}": [f.where[c] for f in figures] for c in asked},
                         "indicator": [f.indicator for f in figures],
                         "_own": [f.breakdown for f in figures],
                         "_when": [f.period for f in figures],
@@ -442,7 +443,9 @@ class TableRows:
                     },
                     schema_overrides={"_scale": pl.Float64},
                 )
-                frame = frame.join(table, on=asked, how="inner", maintain_order="left")
+                frame = frame.join(
+                    table, on=[f"_where {c}" for c in asked], how="inner", maintain_order="left"
+                )
                 hit = pl.Series([False] * rows.height)
                 if frame.height:
                     hit = hit.scatter(frame["_at"].unique(), True)
@@ -455,7 +458,11 @@ class TableRows:
                     pl.lit(first.period).alias("_when"),
                     pl.lit(first.scale).alias("_scale"),
                 )
-            yield self.finished(frame, value)
+            yield frame.select(
+                "indicator", "_own", "_when", "_scale", "code", "_edition", "_period",
+                "_breakdown", "row", "_given", *NUMBERS, "_cell", "_status",
+                pl.lit(first.value).alias("_column"),
+            )  # fmt: skip
         lost = rows.filter(~matched)
         if lost.height:
             column = next((c for f in one.figures for c in f.where), "")
@@ -470,6 +477,12 @@ class TableRows:
                 one,
             )  # fmt: skip
 
+    def statuses(self, rows: pl.DataFrame, column: str) -> pl.Series:
+        """Return a column of markers, null where there is none."""
+        if not column:
+            return pl.repeat(None, rows.height, dtype=pl.String, eager=True)
+        return rows[column]
+
     def across(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Return rows with an area each, from rows with a column for each area."""
         area = self.one.area
@@ -480,14 +493,16 @@ class TableRows:
         return long
 
     def numbers(
-        self, rows: pl.DataFrame, column: str, read: dict[str, pl.DataFrame], value: str
+        self, rows: pl.DataFrame, column: str, read: dict[str, pl.DataFrame]
     ) -> pl.DataFrame:
         """Return values and markers of a column; what cannot be read is a problem."""
         if not column:
             return pl.DataFrame(
-                {"values": pl.Series([None] * rows.height, dtype=pl.Float64),
-                 "markers": pl.Series([""] * rows.height, dtype=pl.String)}
-            )  # fmt: skip
+                {
+                    "values": pl.repeat(None, rows.height, dtype=pl.Float64, eager=True),
+                    "markers": pl.repeat("", rows.height, dtype=pl.String, eager=True),
+                }
+            )
         if column not in read:
             got = parse_numbers(rows[column], decimal_comma=self.one.decimal_comma)
             bad = rows.filter(got.problems)
@@ -506,10 +521,9 @@ class TableRows:
                     self.one,
                 )
             read[column] = pl.DataFrame({"values": got.values, "markers": got.markers})
-        del value
         return read[column]
 
-    def finished(self, frame: pl.DataFrame, column: str) -> pl.DataFrame:
+    def finished(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Return a frame in the form of COLUMNS: markers told, values scaled, breakdowns joined."""
         one = self.one
         meanings = {k.lower(): v for k, v in one.missing.items()}
@@ -535,7 +549,7 @@ class TableRows:
                 some = odd.filter(pl.col(where).is_null())
                 self.applied.add(
                     "warning", code, sentence,
-                    some.select("row", pl.lit(column).alias("column"),
+                    some.select("row", pl.col("_column").alias("column"),
                                 pl.col("_given").alias("area"), pl.col(text).alias("value")),
                     one,
                 )  # fmt: skip
@@ -550,7 +564,7 @@ class TableRows:
                 "value-with-missing-marker",
                 "The marker says there is no value, and one stands here. The value is left out.",
                 both.select(
-                    "row", pl.lit(column).alias("column"), pl.col("_given").alias("area"),
+                    "row", pl.col("_column").alias("column"), pl.col("_given").alias("area"),
                     pl.col("value"),
                 ),
                 one,
@@ -563,13 +577,14 @@ class TableRows:
                 for name in ("lower", "upper")
             ),
         ]
+        breakdown = joined_breakdown(frame)
         frame = frame.with_columns(scaled).with_columns(
             pl.when(pl.col("value").is_null() & ~pl.col("marker").is_in(MISSING_LETTERS))
             .then(pl.lit("x"))
             .otherwise("marker")
             .alias("marker"),
             pl.when(pl.col("_when") != "").then("_when").otherwise("_period").alias("period"),
-            joined_breakdown(frame).alias("breakdown"),
+            breakdown.alias("breakdown"),
             pl.col("_edition").alias("edition"),
             pl.col("_given").alias("given"),
             pl.lit(one.file).alias("file"),

@@ -97,6 +97,17 @@ def share(series: pl.Series) -> float:
     return float(series.mean() or 0.0)  # type: ignore[arg-type]
 
 
+def share_known(codes: pl.Series, known: Known) -> float:
+    """Return the share of codes that are of areas held here."""
+    counts = codes.drop_nulls().value_counts(name="n")
+    if counts.is_empty():
+        return 0.0
+    held = known.types.lazy().join(
+        counts.lazy(), left_on="code", right_on=codes.name, how="inner"
+    )  # fmt: skip
+    return float(held.select(pl.col("n").sum()).collect().item()) / float(counts["n"].sum())
+
+
 def columns_of(frame: pl.DataFrame, headings: Sequence[str], known: Known) -> list[Column]:
     """Return what each column of a frame holds."""
     rows = sampled(frame)
@@ -111,6 +122,7 @@ def column_of(
     if cells.is_empty():
         cells = whole.drop_nulls().head(SAMPLE)
     codes = cells.to_frame("c").select(clean_codes(pl.col("c"))).to_series()
+    code_like = share(codes.str.contains(CODE_FORM))
     comma = share(cells.str.contains(COMMA_FORM)) > 0.5
     read = parse_numbers(cells, decimal_comma=comma)
     values = read.values.drop_nulls()
@@ -124,8 +136,9 @@ def column_of(
         role=role_of(heading),
         filled=len(cells),
         distinct=whole.n_unique() - (1 if whole.null_count() else 0),
-        codes=share(codes.is_in(known.codes.implode())),
-        code_like=share(codes.str.contains(CODE_FORM)),
+        # Looked up only where they may be codes: a column of numbers is none.
+        codes=share_known(codes, known) if code_like or not len(values) else 0.0,
+        code_like=code_like,
         postcodes=share(codes.str.contains(POSTCODE_FORM)),
         numbers=share(read.values.is_not_null() | (read.markers != "")),
         values=share(read.values.is_not_null()),

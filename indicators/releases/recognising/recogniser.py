@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from indicators.releases.problems import Problem
 from indicators.releases.reading.model import BATCH, Table
@@ -37,7 +38,9 @@ from indicators.releases.recognising.mapping import (
     TableMapping,
 )
 from indicators.releases.recognising.places import area_of, editions_for, vintage
-from indicators.statistics.periods import period_in, read_period
+from indicators.statistics.periods import period_in
+
+Floats = NDArray[np.float64]
 
 MOST_FIGURES = 5_000
 MOST_CATEGORIES = 400
@@ -75,6 +78,7 @@ class Found:
     problems: list[Problem] = field(default_factory=list)
     ignored: dict[str, str] = field(default_factory=dict)
     names: dict[str, Definition] = field(default_factory=dict)
+    stacked: list[str] = field(default_factory=list)  # Parts of a breakdown told above it.
 
     @property
     def where(self) -> str:
@@ -114,6 +118,7 @@ def recognise(tables: Sequence[Table], known: Known) -> Recognition:
         frame = first_rows(table)
         columns = columns_of(frame, table.headings, known)
         found = Found(table, layout, frame, columns, known)
+        found.stacked = told_above(table, tables)
         try:
             if saved and layout:
                 one = refreshed(found, saved)
@@ -155,6 +160,38 @@ def recognise(tables: Sequence[Table], known: Known) -> Recognition:
             for one in mapping.ignored
         ]  # fmt: skip
     return Recognition(mapping, problems, round(min(sure, default=0.0), 2))
+
+
+def pairs_above(table: Table) -> dict[str, str]:
+    """Return what is said above a table by name: “gender | Total”, “Age: 16-64”."""
+    found = {}
+    for line in table.above:
+        name, mark, text = line.partition(" | ")
+        if mark and " | " not in text and len(name) <= 60:
+            found[name.strip().rstrip(":")] = text.strip()
+    return found
+
+
+def told_above(table: Table, tables: Sequence[Table]) -> list[str]:
+    """Return the parts of a breakdown that are said above a table.
+
+    Sex and age are, and whatever differs between tables with the same headings on one sheet.
+    """
+    mine = pairs_above(table)
+    others = [
+        pairs_above(t) for t in tables
+        if t is not table and (t.file, t.headings) == (table.file, table.headings)
+    ]  # fmt: skip
+    parts = []
+    for name, text in mine.items():
+        role = words.role_of(name)
+        if role in ("sex", "age"):
+            parts.append(words.category(text, role))
+        elif role not in ("period", "unit", "level") and any(
+            other.get(name, text) != text for other in others
+        ):
+            parts.append(words.category(text, words.slug(name, 40)))
+    return [part for part in parts if part]
 
 
 def recognise_table(found: Found) -> TableMapping:
@@ -384,7 +421,11 @@ def figures_of(found: Found, one: TableMapping, area_columns: set[str]) -> None:
     dims = [c for c in groups if c not in indicators]
     indicators = [c for c in indicators if c in groups or c.distinct == 1]
     for column in dims:
-        one.breakdowns[column.heading] = dimension(column)
+        name = dimension(column)
+        taken_names = set(one.breakdowns.values())
+        if name in taken_names:
+            name = words.slug(column.words, 40)
+        one.breakdowns[column.heading] = name if name not in taken_names else f"{name}-{column.place}"
     marker = marker_of(others)
     for column in others:
         if column not in dims and column not in indicators and column is not marker:
@@ -505,7 +546,7 @@ def categories(
     ]
     if left > 0:
         # Labels before codes of the same thing.
-        possible.sort(key=lambda c: (c.is_number, c.role == "code", c.place))
+        possible.sort(key=lambda c: (c.is_number, c.role == "code", -c.distinct, c.place))
         for column in possible:
             names = [c.heading for c in chosen]
             if chosen and told_by(column, names):
@@ -542,6 +583,7 @@ class Bare:
     numerator: str = ""
     denominator: str = ""
     marker: str = ""
+    times: float = 0.0  # value = times x numerator / denominator, where that is so.
 
 
 def with_parts(found: Found, values: Sequence[Column], marker: Column | None) -> list[Bare]:
@@ -580,6 +622,8 @@ def with_parts(found: Found, values: Sequence[Column], marker: Column | None) ->
             one.lower = one.upper = ""
     for column in parts:
         setattr(bare[0], column.role, column.heading)
+    if bare and bare[0].numerator and bare[0].denominator:
+        bare[0].times = rebuilt(found, bare[0])
     if not parts and 2 < len(bare) <= MOST_LINKED:
         linked(found, bare)
     return bare
@@ -605,8 +649,40 @@ def limit_stem(heading: str) -> str:
     return " ".join(text.split())
 
 
+TIMES = (1.0, 100.0, 1_000.0, 10_000.0, 100_000.0, 1_000_000.0)
+
+
+def rebuilt(found: Found, bare: Bare) -> float:
+    """Return by what a numerator over its denominator is multiplied to be the value, 0 if it is not."""
+    rows = sampled(found.frame)
+    value, over, under = (
+        parse_numbers(rows[c]).values.to_numpy()
+        for c in (bare.value.heading, bare.numerator, bare.denominator)
+    )
+    return ratio_of(value, over, under, bare.value.decimals)
+
+
+def ratio_of(value: Floats, over: Floats, under: Floats, decimals: int) -> float:
+    """Return the multiplier by which value = multiplier x over / under, or 0.
+
+    Arrays of one length; NaN where there is none. Told by what is above nothing.
+    """
+    ok = np.isfinite(value) & np.isfinite(over) & np.isfinite(under) & (under > 0) & (over > 0)
+    if ok.sum() < 5 or np.unique(value[ok]).size < 3:
+        return 0.0
+    close = 0.6 * 10.0 ** -min(decimals, 6)
+    for times in TIMES:
+        off = np.abs(value[ok] - times * over[ok] / under[ok])
+        if (off <= close + 1e-6 * times).mean() >= 0.95:
+            return times
+    return 0.0
+
+
 def linked(found: Found, bare: list[Bare]) -> None:
-    """Tell numerators and denominators by content: rate = multiplier x numerator / denominator."""
+    """Tell numerators and denominators by content: rate = multiplier x numerator / denominator.
+
+    The counts keep their own figures as well: they can be added up, and rates cannot.
+    """
     rows = sampled(found.frame).head(LINK_ROWS)
     numbers = {b.value.heading: parse_numbers(rows[b.value.heading]).values.to_numpy() for b in bare}
     counts = [b for b in bare if b.value.whole > 0.9 and b.value.low >= 0 and b.value.high > 1
@@ -615,7 +691,6 @@ def linked(found: Found, bare: list[Bare]) -> None:
         b for b in bare
         if words.PERCENT.search(b.value.words) or re.search(r"\brate\b", b.value.words)
     ]  # fmt: skip
-    used: set[str] = set()
     for rate in rates:
         values = numbers[rate.value.heading]
         for over in counts:
@@ -624,23 +699,14 @@ def linked(found: Found, bare: list[Bare]) -> None:
                 if len(names) < 3:
                     continue
                 n, d = numbers[over.value.heading], numbers[under.value.heading]
-                ok = np.isfinite(values) & np.isfinite(n) & np.isfinite(d) & (d > 0) & (n > 0)
-                if ok.sum() < 5 or np.unique(values[ok]).size < 3:
-                    continue
-                close = 0.6 * 10.0 ** -min(rate.value.decimals, 6)
-                for times in (1.0, 100.0, 1_000.0, 100_000.0):
-                    off = np.abs(values[ok] - times * n[ok] / d[ok])
-                    if (off <= close + 1e-6 * times).mean() >= 0.95:
-                        rate.numerator, rate.denominator = over.value.heading, under.value.heading
-                        used |= {over.value.heading, under.value.heading}
-                        break
+                times = ratio_of(values, n, d, rate.value.decimals)
+                if times:
+                    rate.numerator, rate.denominator = over.value.heading, under.value.heading
+                    rate.times = times
                 if rate.numerator:
                     break
             if rate.numerator:
                 break
-    # A count that is only a part of one rate is kept with it; its own figure is kept as well, for
-    # counts can be added up and rates cannot.
-    del used
 
 
 def long_figures(
@@ -732,16 +798,6 @@ def figures_across(found: Found, one: TableMapping) -> None:
     """Fill in the one figure of a table whose columns are areas and rows periods or categories."""
     rest = [c for c in found.columns if c.heading not in one.area.columns and c.filled
             and c.heading not in (one.period.column, one.period.kind_column)]  # fmt: skip
-    pairs = dict(
-        [part.strip() for part in line.split(" | ", 1)]  # type: ignore[misc]
-        for line in found.table.above
-        if line.count(" | ") == 1
-    )
-    parts = []
-    for name, text in pairs.items():
-        role = words.role_of(name)
-        if role in ("sex", "age"):
-            parts.append(words.category(text, role))
     titles = [line for line in found.table.above if " | " not in line and "copyright" not in
               line.lower()]  # fmt: skip
     name = words.tidy(titles[0]) if titles else titled(found) or "Value"
@@ -751,7 +807,7 @@ def figures_across(found: Found, one: TableMapping) -> None:
         else:
             found.ignored[column.heading] = why_not(column, found)
     sample = next(c for c in found.columns if c.heading == one.area.columns[0])
-    figure = figure_for(found, Bare(sample), name, breakdown=words.breakdown_text(parts))
+    figure = figure_for(found, Bare(sample), name)
     figure.value = ""
     one.figures.append(figure)
 
@@ -803,7 +859,7 @@ def figure_for(
     return Figure(
         indicator=indicator,
         value=column.heading,
-        breakdown=breakdown,
+        breakdown=words.breakdown_text([breakdown, *found.stacked]),
         period=period,
         lower=bare.lower,
         upper=bare.upper,
@@ -835,14 +891,15 @@ def described(
         if re.search(form, heading, re.IGNORECASE):
             out.unit = given
             break
+    layout_unit = out.unit
     if out.unit:
         pass
     elif order:
         out.unit = order[1]
     elif "%" in said or words.PERCENT.search(text) or column.percent:
         out.unit = "%" if not words.ORDER.search(text) else out.unit
-    elif per := words.PER.search(words.plain(said)):
-        out.unit = per[0]
+    elif words.PER.search(said.lower()):
+        pass
     elif words.POUNDS.search(said.lower()):
         out.unit = "£"
     elif unit:
@@ -852,12 +909,14 @@ def described(
     if out.unit == "%":
         out.multiplier = 100.0
         decimals = max(decimals - 2, 1) if fraction(column) else decimals
-    elif per := words.PER.search(words.plain(said)):
+    elif per := words.PER.search(said.lower()):
         digits = re.sub(r"[^\d]", "", per[1])
         named = {"hundred thousand": 1e5, "thousand": 1e3, "million": 1e6}.get(per[1])
-        out.multiplier = named or float(digits or 1) or 1.0
-        out.multiplier = min(max(out.multiplier, 1.0), 1e9)
-    if bare.numerator and bare.denominator and out.unit and not order:
+        out.multiplier = min(max(named or float(digits or 1), 1.0), 1e9)
+        if not layout_unit:
+            out.unit = f"per {out.multiplier:,.0f}"
+    if bare.times:
+        out.multiplier = bare.times * (100.0 if out.unit == "%" and fraction(column) else 1.0)
         out.aggregation = "ratio"
     elif (
         column.whole == 1

@@ -45,7 +45,7 @@ COMPILED = tuple((role, re.compile(form)) for role, form in ROLES)
 
 PERCENT = re.compile(r"%|\bper ?cent(?:age)?s?\b|\bproportions?\b|\bshare\b")
 ORDER = re.compile(r"\b(rank|decile|quintile|quartile|vigintile|percentile|ventile)s?\b")
-PER = re.compile(r"\bper (?:1 ?|one )?(hundred thousand|million|thousand|\d[\d, ]*\d|\d+)\b")
+PER = re.compile(r"(?:\bper |/)(?:one )?(hundred thousand|million|thousand|\d[\d, ]*\d|\d+)\b")
 POUNDS = re.compile(r"£|\bpounds?\b|\bgbp\b")
 COUNTED = re.compile(
     r"\b(?:counts?|numbers?|total|population|people|persons|pupils?|headcount|households?|homes|"
@@ -56,7 +56,7 @@ COUNTED = re.compile(
 NOT_COUNTED = re.compile(
     r"\b(?:rates?|ratio|averages?|mean|median|index|score|proportions?|percent(?:age)?s?|rank|"
     r"deciles?|quintiles?|density|per|median|quartile|vigintile|indicator|extent|concentration|"
-    r"price|pay|income|size|length|years|minutes|time|expectancy|share|likelihood)\b|%"
+    r"price|pay|size|length|minutes|expectancy|share|likelihood)\b|%"
 )
 GENERIC = re.compile(
     r"^(?:value|observation|obs ?value|count|score|rank|decile|quintile|proportion|extent|total|"
@@ -77,7 +77,7 @@ FILE_WORDS = re.compile(
     r"\b(?:lsoas?|msoas?|ltlas?|utlas?|lads?|wards?|wd|dz|iz|sdz|soas?|lgd|oas?|ctry|rgn|region|"
     r"country|england|wales|scotland|northern|ireland|uk|gb|ew|converted|data|csv|xlsx?|ods|final|"
     r"file|table|sheet|release|by|the|and|of|local|authority|authorities|districts?|summaries|"
-    r"v|extract|lower|upper|tier|small|area|areas|total|estimates)\d*\b|\b[a-z]*\d+\b|\d+"
+    r"super|output|list|ons|sape|nomis|to|v|extract|lower|upper|tier|small|area|areas|total|estimates)\d*\b|\b[a-z]*\d+\b|\d+"
 )
 
 
