@@ -254,7 +254,8 @@ def _rules() -> list[Rule]:
         (rf"{mon} (\d\d){DASH}{mon} (\d\d)", lambda m, k: months_between(
             _century(m[2]), _month(m[1]), _century(m[4]), _month(m[3]))),
         (rf"(?:(?:financial |fiscal |tax |academic )?(?:rolling )?year|12 months|twelve months)"
-         rf"(?: to(?: the)?(?: end(?: of)?)?| ending| ended|[- ]end)(?: the)?(?: {day})? {mon},? {y}",
+         rf"(?: to(?: the)?(?: end(?: of)?)?| ending| ended|[- ]end)(?: the)?"
+         rf"(?: {day})? {mon},? {y}",
          lambda m, k: _ending(12, _month(m[2]), int(m[3]))),
         (rf"(\d{{1,2}}) months(?: to| ending| ended)(?: the)?(?: {day})? {mon},? {y}",
          lambda m, k: _ending(_upto(m[1], 120), _month(m[3]), int(m[4]))),

@@ -1,5 +1,6 @@
 """Recognising: what the columns of a publisher's table hold, as an explicit mapping, and applying
-it. Pure: what is known here is passed in, and nothing is asked of a database."""
+it. Pure: what is known here is passed in, and nothing is asked of a database.
+"""
 
 from indicators.releases.recognising.applying import Applied, apply
 from indicators.releases.recognising.known import Known

@@ -36,6 +36,7 @@ COLUMNS: dict[str, type[pl.DataType]] = {
     "sheet": pl.String,
     "row": pl.Int64,
     "given": pl.String,
+    "name_given": pl.String,
 }
 PROBLEMS: dict[str, type[pl.DataType]] = {
     "kind": pl.String,
@@ -93,7 +94,9 @@ class Applied:
         """What could not be read, a row each."""
         return pl.concat(self.found) if self.found else pl.DataFrame(schema=PROBLEMS)
 
-    def add(self, kind: str, code: str, sentence: str, rows: pl.DataFrame, one: TableMapping) -> None:
+    def add(
+        self, kind: str, code: str, sentence: str, rows: pl.DataFrame, one: TableMapping
+    ) -> None:
         """Keep problems: `rows` have row, column, area and value; no more than a person takes."""
         key = (one.file, code)
         left = MOST_PROBLEMS - self.counted.get(key, 0)
@@ -235,6 +238,8 @@ class TableRows:
                 lost = self.located(rows, area.points)
                 told = rows["_code"]
                 rows = rows.with_columns(told.zip_with(told.is_not_null(), lost).alias("_code"))
+        named = pl.col(area.names) if area.names and not area.across else pl.lit(None, pl.String)
+        rows = rows.with_columns(named.alias("_name"))
         if one.editions:
             rows = rows.join(
                 self.editions, left_on="_code", right_on="code", how="left", maintain_order="left"
@@ -252,7 +257,9 @@ class TableRows:
                              "warning"),
                 "point": ("point-outside", "This point is in no area held here. It is left out.",
                           "warning"),
-            }.get(area.by, ("no-area", "This row names no area. It is left out.", "warning"))  # fmt: skip
+            }.get(
+                area.by, ("no-area", "This row names no area. It is left out.", "warning")
+            )  # fmt: skip
             self.applied.add(
                 kind, code, sentence,
                 lost_rows.select("row", pl.lit(area.columns[0]).alias("column"),
@@ -381,7 +388,10 @@ class TableRows:
         different = rows.select(list(columns)).unique()
         texts = [
             words.breakdown_text(
-                [words.category(text or "", name) for text, name in zip(row, columns.values(), strict=True)]
+                [
+                    words.category(text or "", name)
+                    for text, name in zip(row, columns.values(), strict=True)
+                ]
             )
             for row in different.iter_rows()
         ]
@@ -415,6 +425,7 @@ class TableRows:
             value = "_value" if one.area.across else first.value
             frame = rows.select(
                 pl.col("_code").alias("code"), "_edition", "_period", "_breakdown", "row", "_given",
+                "_name",
                 *(pl.col(c).alias(f"_where {c}") for c in first.where),
             )  # fmt: skip
             parts = {
@@ -460,7 +471,7 @@ class TableRows:
                 )
             yield frame.select(
                 "indicator", "_own", "_when", "_scale", "code", "_edition", "_period",
-                "_breakdown", "row", "_given", *NUMBERS, "_cell", "_status",
+                "_breakdown", "row", "_given", "_name", *NUMBERS, "_cell", "_status",
                 pl.lit(first.value).alias("_column"),
             )  # fmt: skip
         lost = rows.filter(~matched)
@@ -587,6 +598,7 @@ class TableRows:
             breakdown.alias("breakdown"),
             pl.col("_edition").alias("edition"),
             pl.col("_given").alias("given"),
+            pl.col("_name").alias("name_given"),
             pl.lit(one.file).alias("file"),
             pl.lit(one.sheet).alias("sheet"),
         )
@@ -613,7 +625,11 @@ class TableRows:
             part = (
                 rows.with_columns(category.fill_null("not stated").alias("_category"))
                 .group_by(key)
-                .agg(pl.len().cast(pl.Int64).alias("n"), pl.col("row").min(), pl.col("_given").first())
+                .agg(
+                    pl.len().cast(pl.Int64).alias("n"),
+                    pl.col("row").min(),
+                    pl.col("_given").first(),
+                )
             )
             total = part if total is None else pl.concat([total, part])
             if total.height > 500_000:
@@ -644,6 +660,7 @@ class TableRows:
                 pl.lit(self.one.sheet).alias("sheet"),
                 pl.col("row"),
                 pl.col("_given").alias("given"),
+                pl.lit(None, dtype=pl.String).alias("name_given"),
             )
 
 

@@ -114,9 +114,7 @@ def columns_of(frame: pl.DataFrame, headings: Sequence[str], known: Known) -> li
     return [column_of(rows[h], frame[h], h, place, known) for place, h in enumerate(headings)]
 
 
-def column_of(
-    cells: pl.Series, whole: pl.Series, heading: str, place: int, known: Known
-) -> Column:
+def column_of(cells: pl.Series, whole: pl.Series, heading: str, place: int, known: Known) -> Column:
     """Return what a column holds: `cells` are a sample of the `whole`."""
     cells = cells.drop_nulls()
     if cells.is_empty():
@@ -162,9 +160,7 @@ def read_periods(texts: Iterable[str | None], kind: str = "") -> dict[str, str]:
     if not kind and len(texts) > 1:
         hyphened = [re.fullmatch(r"\s*(\d{4})-?(\d\d)\s*", text, re.ASCII) for text in texts]
         pairs = [m for m in hyphened if m]
-        if len(pairs) == len(texts) and any(
-            (int(m[1]) + 1) % 100 != int(m[2]) for m in pairs
-        ):
+        if len(pairs) == len(texts) and any((int(m[1]) + 1) % 100 != int(m[2]) for m in pairs):
             kind = "month"
     found = ((text, read_period(text, kind)) for text in texts)
     return {text: new for text, new in found if new is not None}

@@ -29,7 +29,8 @@ class Layout:
     find it. `missing` tells the publisher's markers as our letters. `named` replaces parts of the
     headings, by pattern, before they name an indicator; `prefix` comes before all names. `units`
     give headings that fit a pattern their unit. `keep` filters rows. `record` counts rows as an
-    indicator of that name, by the column `categories`. `saved` are tables of a confirmed mapping.
+    indicator of that name, by the column `categories`. `aggregation` is of all its figures.
+    `named["aged"]` names figures by age. `saved` are tables of a confirmed mapping.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Layout:
     keep: dict[str, list[str]] = field(default_factory=dict)
     record: str = ""
     categories: str = ""
+    aggregation: str = ""
     saved: tuple[TableMapping, ...] = ()
     definitions: tuple[Definition, ...] = ()
 
@@ -72,7 +74,7 @@ class Layout:
         return ""
 
     def saved_for(self, table: Table) -> TableMapping | None:
-        """Return the saved mapping of a table with these headings; of this sheet if there is one."""
+        """Return the saved mapping of a table with these headings, of this sheet if any is."""
         fitting = [one for one in self.saved if sorted(one.headings) == sorted(table.headings)]
         same = [one for one in fitting if one.sheet == table.sheet]
         chosen = (same or fitting or [None])[0]

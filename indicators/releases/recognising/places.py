@@ -15,9 +15,7 @@ ENOUGH = 0.5
 VINTAGE = re.compile(r"(?:\b|[a-z])((?:20)?(?:0[1-9]|1\d|2\d))(?=\b|_| ?code|cd)", re.IGNORECASE)
 
 
-def area_of(
-    frame: pl.DataFrame, columns: Sequence[Column], known: Known
-) -> AreaColumns | None:
+def area_of(frame: pl.DataFrame, columns: Sequence[Column], known: Known) -> AreaColumns | None:
     """Return where a table's areas are, or None where nothing tells."""
     points = [c.heading for role in ("longitude", "latitude") for c in columns if c.role == role]
     if len(points) != 2:
@@ -121,9 +119,10 @@ def best_type(texts: pl.Series, known: Known, parents: bool = False) -> tuple[st
     With `parents`, a name may be of several areas, which their parents tell apart.
     """
     frame = (
-        texts.drop_nulls().unique().to_frame("text").with_columns(
-            plain_names(pl.col("text")).alias("plain")
-        )
+        texts.drop_nulls()
+        .unique()
+        .to_frame("text")
+        .with_columns(plain_names(pl.col("text")).alias("plain"))
     )
     found = frame.join(known.names, on="plain", how="inner")
     if found.is_empty():
@@ -140,21 +139,19 @@ def best_type(texts: pl.Series, known: Known, parents: bool = False) -> tuple[st
             .agg(pl.col("code").n_unique().alias("now"))
         )
         each = each.join(current, on=["type", "text"], how="left").filter(
-            (pl.col("now").fill_null(pl.col("n")) == 1)
+            pl.col("now").fill_null(pl.col("n")) == 1
         )
     if each.is_empty():
         return None
     ranks = (
-        each.group_by("type").agg(pl.len(), pl.col("text").alias("texts")).join(
-            known.types.group_by("type").len("size"), on="type"
-        )
+        each.group_by("type")
+        .agg(pl.len(), pl.col("text").alias("texts"))
+        .join(known.types.group_by("type").len("size"), on="type")
     ).sort(["len", "size"], descending=[True, False])
     return ranks["type"][0], set(ranks["texts"][0].to_list())
 
 
-def by_name(
-    frame: pl.DataFrame, columns: Sequence[Column], known: Known
-) -> AreaColumns | None:
+def by_name(frame: pl.DataFrame, columns: Sequence[Column], known: Known) -> AreaColumns | None:
     """Return a column whose texts are names of areas; with one of parents, where they repeat."""
     if known.names.is_empty():
         return None
@@ -175,7 +172,11 @@ def by_name(
     parents, _, _, heading, kind = finest
     others = [one for one in found if one[3] != heading and one[1] > finest[1]]
     coded_parents = [c.heading for c in columns if c.codes >= ENOUGH]
-    parent = coded_parents[0] if coded_parents else (max(others, key=lambda o: -o[1])[3] if others else "")
+    parent = (
+        coded_parents[0]
+        if coded_parents
+        else (max(others, key=lambda o: -o[1])[3] if others else "")
+    )
     if parents and not parent:
         return None
     return AreaColumns([heading], "name", parents=parent if parents else "", type=kind)

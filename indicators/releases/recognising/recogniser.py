@@ -21,7 +21,6 @@ from indicators.releases.recognising.columns import (
     data_rows,
     first_rows,
     period_share,
-    read_periods,
     sampled,
 )
 from indicators.releases.recognising.known import Known
@@ -83,7 +82,9 @@ class Found:
     @property
     def where(self) -> str:
         """The file, and the sheet if there is one."""
-        return f"{self.table.file}, sheet {self.table.sheet}" if self.table.sheet else self.table.file
+        return (
+            f"{self.table.file}, sheet {self.table.sheet}" if self.table.sheet else self.table.file
+        )
 
     def with_role(self, *roles: str) -> list[Column]:
         """Return the columns of some roles, in their order."""
@@ -111,7 +112,7 @@ def recognise(tables: Sequence[Table], known: Known) -> Recognition:
     layouts = list(known.layouts) or list(shipped())
     used: list[str] = []
     sure: list[float] = []
-    samples: dict[tuple[str, ...], list[tuple[Definition, pl.Series]]] = {}
+    samples: dict[tuple[str, ...], list[tuple[Definition, pl.DataFrame]]] = {}
     for table in tables:
         layout = first_fitting(table, layouts)
         saved = layout.saved_for(table) if layout else None
@@ -227,8 +228,10 @@ def recognise_table(found: Found) -> TableMapping:
         c.comma for c in found.columns if any(c.heading == f.value for f in one.figures)
     )
     mark_markers(found, one)
-    if one.period.source == "text" and not one.period.text and not all(
-        figure.period for figure in one.figures
+    if (
+        one.period.source == "text"
+        and not one.period.text
+        and not all(figure.period for figure in one.figures)
     ):
         found.warn(
             "period-missing",
@@ -244,7 +247,9 @@ def refreshed(found: Found, saved: TableMapping) -> TableMapping:
     """Return a saved mapping for a new table: its period and editions found anew."""
     one = replace(saved, editions=[])
     if saved.period.source not in ("column",):
-        fresh = period_of(found, {*saved.area.columns} if not saved.area.across else set(), saved.area)
+        fresh = period_of(
+            found, {*saved.area.columns} if not saved.area.across else set(), saved.area
+        )
         if fresh.text:
             one.period = fresh
     one.editions = editions_of(found, one) or saved.editions
@@ -332,7 +337,7 @@ def period_of(found: Found, area_columns: set[str], area: AreaColumns) -> Period
 
 def looks_dated(column: Column) -> bool:
     """Say whether a column without a telling heading may hold periods: years, months, dates."""
-    return column.numbers < 0.5 and column.codes < 0.1 or (
+    return (column.numbers < 0.5 and column.codes < 0.1) or (
         column.whole == 1 and 1950 <= column.low <= column.high <= 2060 and column.distinct < 120
         and bool(re.search(r"year|date|period|time", column.words))
     )  # fmt: skip
@@ -425,7 +430,9 @@ def figures_of(found: Found, one: TableMapping, area_columns: set[str]) -> None:
         taken_names = set(one.breakdowns.values())
         if name in taken_names:
             name = words.slug(column.words, 40)
-        one.breakdowns[column.heading] = name if name not in taken_names else f"{name}-{column.place}"
+        one.breakdowns[column.heading] = (
+            name if name not in taken_names else f"{name}-{column.place}"
+        )
     marker = marker_of(others)
     for column in others:
         if column not in dims and column not in indicators and column is not marker:
@@ -464,7 +471,9 @@ def is_value(column: Column, found: Found) -> bool:
     words_of = column.words
     if column.heading.startswith("column ") and found.table.levels:
         return False  # A column without a heading, beside ones with.
-    return not re.search(r"\b(?:easting|northing|bng [en]|sort order|area ?id|geography id)\b", words_of)
+    return not re.search(
+        r"\b(?:easting|northing|bng [en]|sort order|area ?id|geography id)\b", words_of
+    )
 
 
 def why_not(column: Column, found: Found) -> str:
@@ -645,7 +654,8 @@ def owner_of(limit: Column, bare: Sequence[Bare]) -> Bare | None:
 def limit_stem(heading: str) -> str:
     """Return a heading without the words for limits."""
     text = re.sub(r"\b(?:lci|uci|lcl|ucl|lower|upper|ci|limit|confidence|interval|95|998?|8|0|"
-                  r"value|%|percent|low|high|bound|level)\b", " ", words.plain(heading))  # fmt: skip
+                  r"value|%|percent|low|high|bound|level)\b", " ",
+                  words.plain(heading))  # fmt: skip
     return " ".join(text.split())
 
 
@@ -653,7 +663,7 @@ TIMES = (1.0, 100.0, 1_000.0, 10_000.0, 100_000.0, 1_000_000.0)
 
 
 def rebuilt(found: Found, bare: Bare) -> float:
-    """Return by what a numerator over its denominator is multiplied to be the value, 0 if it is not."""
+    """Return by what a numerator over its denominator is multiplied to be the value, or 0."""
     rows = sampled(found.frame)
     value, over, under = (
         parse_numbers(rows[c]).values.to_numpy()
@@ -684,7 +694,9 @@ def linked(found: Found, bare: list[Bare]) -> None:
     The counts keep their own figures as well: they can be added up, and rates cannot.
     """
     rows = sampled(found.frame).head(LINK_ROWS)
-    numbers = {b.value.heading: parse_numbers(rows[b.value.heading]).values.to_numpy() for b in bare}
+    numbers = {
+        b.value.heading: parse_numbers(rows[b.value.heading]).values.to_numpy() for b in bare
+    }
     counts = [b for b in bare if b.value.whole > 0.9 and b.value.low >= 0 and b.value.high > 1
               and not words.ORDER.search(b.value.words)]  # fmt: skip
     rates = [
@@ -750,11 +762,18 @@ def wide_figures(found: Found, one: TableMapping, bare: Sequence[Bare]) -> None:
     years = {t[0] for t in told.values() if t}
     if not by_column and not one.period.text and len(years) == 1:
         one.period = PeriodFrom("heading", next(iter(years)))
-    total = next((b.value.heading for b in bare if b.value.heading not in ages or
-                  (ages[b.value.heading] is None and words.COUNTED.search(b.value.words))), "")  # fmt: skip
+    total = next(
+        (
+            b.value.heading
+            for b in bare
+            if ages[b.value.heading] is None and words.COUNTED.search(b.value.words)
+        ),
+        "",
+    )
     # Where a column for all of them stands among ones for each age, they are of one indicator.
     aged_name = words.tidy(total) if total and not words.GENERIC.match(words.plain(total)) else ""
-    aged_name = aged_name or titled(found) or "People"
+    given_name = found.layout.named.get("aged", "") if found.layout else ""
+    aged_name = given_name or aged_name or titled(found) or "People"
     for b in bare:
         heading, period, breakdown = b.value.heading, "", ""
         name = re.sub(r" \(\d+\)$", "", heading)
@@ -835,7 +854,7 @@ def figure_for(
     column = bare.value
     layout = found.layout
     heading = name
-    for form, new in (layout.named.items() if layout else ()):
+    for form, new in layout.named.items() if layout else ():
         heading = re.sub(form, new, heading, flags=re.IGNORECASE)
     clean = words.tidy(heading)
     if not long and (words.GENERIC.match(words.plain(clean)) or not clean):
@@ -887,7 +906,7 @@ def described(
     decimals = min(column.decimals, 3)
     order = words.ORDER.search(words.plain(name))
     out = Definition(NEW + words.slug(name, 70), name)
-    for form, given in (layout.units.items() if layout else ()):
+    for form, given in layout.units.items() if layout else ():
         if re.search(form, heading, re.IGNORECASE):
             out.unit = given
             break
@@ -915,10 +934,12 @@ def described(
         out.multiplier = min(max(named or float(digits or 1), 1.0), 1e9)
         if not layout_unit:
             out.unit = f"per {out.multiplier:,.0f}"
+    if layout and layout.aggregation and not order:
+        out.aggregation = layout.aggregation
     if bare.times:
         out.multiplier = bare.times * (100.0 if out.unit == "%" and fraction(column) else 1.0)
         out.aggregation = "ratio"
-    elif (
+    elif out.aggregation == "none" and (
         column.whole == 1
         and column.low >= 0
         and out.unit in ("", "count", "number", "people", "persons", "households")
@@ -1002,7 +1023,19 @@ def mark_markers(found: Found, one: TableMapping) -> None:
     seen = sorted({m for c in found.columns if c.heading in headings for m in c.markers})
     unclear = []
     for marker in seen:
-        if marker in one.missing or marker in ("c", "x", "z", "w", "u", "p", "e", "r", "b", "f", "low"):
+        if marker in one.missing or marker in (
+            "c",
+            "x",
+            "z",
+            "w",
+            "u",
+            "p",
+            "e",
+            "r",
+            "b",
+            "f",
+            "low",
+        ):
             continue
         if marker in USUAL_MARKERS:
             one.missing[marker] = USUAL_MARKERS[marker]
@@ -1015,13 +1048,15 @@ def mark_markers(found: Found, one: TableMapping) -> None:
             one.missing[marker] = "x"
             unclear.append(f"“{marker}” is not known and taken as [x]")
     if unclear:
-        found.warn("markers", f"{'; '.join(unclear[:6])}. Change it in the mapping if it is not so.")
+        found.warn(
+            "markers", f"{'; '.join(unclear[:6])}. Change it in the mapping if it is not so."
+        )
 
 
 def apart(
     found: Found,
     one: TableMapping,
-    samples: dict[tuple[str, ...], list[tuple[Definition, pl.Series]]],
+    samples: dict[tuple[str, ...], list[tuple[Definition, pl.DataFrame]]],
 ) -> None:
     """Tell new indicators apart that have one name and different values in two tables.
 
@@ -1032,22 +1067,25 @@ def apart(
     for figure in one.figures:
         if not figure.indicator.startswith(NEW) or figure.where:
             continue
-        key = (figure.indicator, figure.breakdown, figure.period or one.period.text, *one.editions[:1])
+        key = (
+            figure.indicator,
+            figure.breakdown,
+            figure.period or one.period.text,
+            *one.editions[:1],
+        )
         rows = found.frame.select(one.area.columns[0], figure.value).head(5_000)
-        values = dict(zip(rows[one.area.columns[0]].to_list(),
-                          parse_numbers(rows[figure.value]).values.to_list(), strict=True))  # fmt: skip
         known = samples.setdefault(key, [])
-        here = pl.Series(list(values), dtype=pl.String).to_frame("c").with_columns(
-            pl.Series("v", list(values.values()), dtype=pl.Float64)
-        )  # fmt: skip
+        here = pl.DataFrame(
+            {"c": rows[one.area.columns[0]], "v": parse_numbers(rows[figure.value]).values}
+        ).unique("c", keep="last")
         other = found.names.get(figure.indicator)
         if other is None:
             continue
         for definition, kept in known:
-            both = here.join(kept.struct.unnest(), on="c", how="inner", suffix="_2").drop_nulls()
+            both = here.join(kept, on="c", how="inner", suffix="_2").drop_nulls()
             if both.height < 5:
                 continue
-            close = ((both["v"] - both["v_2"]).abs() <= 1e-3 * both["v_2"].abs() + 0.5).mean()
+            close = ((both["v"] - both["v_2"]).abs() <= 1e-3 * both["v_2"].abs() + 1e-9).mean()
             if float(close or 0) >= 0.8:  # type: ignore[arg-type]
                 figure.indicator = definition.slug
                 found.names.setdefault(definition.slug, definition)
@@ -1059,8 +1097,6 @@ def apart(
                 definition = replace(other, slug=NEW + words.slug(name, 70), name=name)
                 found.names[definition.slug] = definition
                 figure.indicator = definition.slug
-                known.append((definition, here.to_struct("s")))
+                known.append((definition, here))
             else:
-                known.append((other, here.to_struct("s")))
-
-
+                known.append((other, here))

@@ -19,7 +19,7 @@ ROLES: tuple[tuple[str, str], ...] = (
     ("numerator", r"\bnumerator\b|^(?:count|n|num|number)$"),
     ("denominator", r"\bdenominator\b|^(?:base|denom|population base|sample size)$"),
     ("period-kind", r"^(?:time identifier|time period (?:type|range)|period type|date type)$"),
-    ("ignored", r"sortable|^(?:record (?:offset|count)|fid|object ?id|global ?id|shape.*|row ?id)$"),
+    ("ignored", r"sortable|^(?:record (?:offset|count)|fid|object ?id|global ?id|shape.*)$"),
     ("ignored", r"^(?:urn|uid|crime id|id|index|row|no|sort ?order|indicator id)$"),
     ("ignored", r"^(?:recent trend|compared to .*|new data|.*percentiles?)$"),
     ("marker", r"^(?:obs(?:ervation)? ?)?(?:status|conf|markers?|flags?|symbols?|marking)$"),
@@ -149,9 +149,9 @@ def age_heading(heading: str) -> Age | None:
     sexed = re.fullmatch(r"([FMfm]) ?_?(\d{1,3}.*)", even)
     if sexed and (age := age_words(sexed[2])):
         return Age(f"age={age}|sex={SEXES[sexed[1].lower()]}", "")
-    if re.fullmatch(r"(?:(?:aged?|ages)[ _:]*)?(?:under )?\d{1,3}.{0,14}", even, re.IGNORECASE) and (
-        age := age_words(even)
-    ):
+    if re.fullmatch(
+        r"(?:(?:aged?|ages)[ _:]*)?(?:under )?\d{1,3}.{0,14}", even, re.IGNORECASE
+    ) and (age := age_words(even)):
         return Age(f"age={age}", "")
     return None
 

@@ -67,6 +67,7 @@ def known_of_pack() -> Known:
         part(msoa, "msoa", 2011, "msoa11_code", "msoa11_name", "ltla22_code"),
         part(scotland, "msoa", 2011, "iz11_code", "iz11_name", "ltla20_code"),
         part(msoa, "msoa", 2021, "msoa21_code", "msoa21_name", "ltla22_code"),
+        part(spine21, "msoa", 2021, "msoa21_code", "msoa21_name", "lad25_code"),
         part(ni21, "msoa", 2021, "sdz21_code", "sdz21_name", "lgd14_code"),
         part(read("lsoa01_lsoa11.csv.gz"), "lsoa", 2001, "lsoa01_code", "lsoa01_name"),
         part(spine11, "lsoa", 2011, "lsoa11_code", "lsoa11_name", "ltla21_code"),
@@ -82,9 +83,7 @@ def known_of_pack() -> Known:
         parts.append(part(with_region, "authority", year, code, name, "region_code"))
     old = lads.filter(~pl.col("LADCD").is_in(changes["ltla16_code"].implode()))
     parts.append(part(old, "authority", 2011, "LADCD", "LADNM", "RGNCD"))
-    members = (
-        pl.concat(parts).drop_nulls("code").unique(["edition", "code"], maintain_order=True)
-    )
+    members = pl.concat(parts).drop_nulls("code").unique(["edition", "code"], maintain_order=True)
     areas = members.sort("edition_date", descending=True).unique("code", maintain_order=True)
     # A county or unitary authority is of its own type, wherever it stands.
     areas = areas.with_columns(
