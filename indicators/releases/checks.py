@@ -58,10 +58,10 @@ class Case:
     @cached_property
     def definitions(self) -> pl.DataFrame:
         """Slug, unit, multiplier, aggregation of the indicators held and proposed."""
-        asked = {"slug": pl.String, "unit": pl.String, "multiplier": pl.Float64,
-                 "aggregation": pl.String}  # fmt: skip
+        asked = {"slug": pl.String, "unit": pl.String, "decimals": pl.Int64,
+                 "multiplier": pl.Float64, "aggregation": pl.String}  # fmt: skip
         new = [
-            {"slug": d.slug, "unit": d.unit, "multiplier": d.multiplier,
+            {"slug": d.slug, "unit": d.unit, "decimals": d.decimals, "multiplier": d.multiplier,
              "aggregation": d.aggregation} for d in self.mapping.definitions
         ]  # fmt: skip
         held = self.known.indicators.select(pl.col(c).cast(t) for c, t in asked.items())
@@ -179,7 +179,8 @@ def in_no_edition(case: Case) -> pl.DataFrame:
     return findings(
         per_area(rows), "warning", "in-no-edition",
         pl.format("{} ({}) is in none of the editions that the mapping names, and is left out. Add "
-                  "its edition there, or load one that holds it.", "code", pl.col("name").fill_null("no name")),
+                  "its edition there, or load one that holds it.",
+                  "code", pl.col("name").fill_null("no name")),
         value="code",
     )  # fmt: skip
 
@@ -308,7 +309,8 @@ def duplicates(case: Case) -> pl.DataFrame:
     if placed.select(KEY).n_unique() == placed.height:
         return pl.DataFrame(schema=PROBLEM_SCHEMA)
     told = placed.with_columns(pl.len().over(KEY).alias("_times")).filter(pl.col("_times") > 1)
-    values = pl.struct("value", "marker")
+    # Nine digits: more are what is left of working with binary numbers.
+    values = pl.struct(pl.col("value").round_sig_figs(9), "marker")
     told = told.with_columns(values.n_unique().over(KEY).alias("_kinds"))
     later = told.filter(pl.col("_at") != pl.col("_at").min().over(KEY))
     return pl.concat(
@@ -398,6 +400,7 @@ def parts_disagree(case: Case) -> pl.DataFrame:
         0.006 * pl.col("value").abs()
         + 0.6 * pl.col("multiplier") / pl.col("denominator")
         + 1e-5 * pl.col("multiplier")
+        + 0.6 * pl.lit(10.0).pow(-pl.col("decimals").fill_null(1))
     )
     off = made.filter((pl.col("_made") - pl.col("value")).abs() > allowed)
     return pl.concat(

@@ -346,7 +346,7 @@ def read_period(text: str, kind: str = "") -> str | None:
     """Return a publisher's period as `parse_period` reads it, or None where it is none we know.
 
     `kind` is what is said beside it ("Academic year", "Financial year Q1", "Autumn term",
-    "January"). 2019/20 without a word is a financial year, and so is 201920 where it cannot be a
+    "January"); "census" gives the day of that year's, "month" the month of a first day. 2019/20 without a word is a financial year, and so is 201920 where it cannot be a
     month; 2017-19 is a span of calendar years. Weeks are not known.
     """
     if len(text) > 80 or len(kind) > 80:
@@ -381,6 +381,10 @@ def read_period(text: str, kind: str = "") -> str | None:
             except ValueError:
                 continue
             if EARLIEST <= start.year <= LATEST:
+                if said == "census" and re.fullmatch(rf"{YEAR}-01-01/P1Y", new):
+                    return CENSUS_DAYS.get(start.year, new)
+                if said == "month" and re.fullmatch(rf"{YEAR}-\d\d-01", new):
+                    return f"{new}/P1M"
                 return new
     return None
 

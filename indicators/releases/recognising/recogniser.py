@@ -284,7 +284,7 @@ def shaped_by_layout(found: Found) -> None:
 
 def given_area(found: Found) -> AreaColumns | None:
     """Return the area columns that a layout names, in its order."""
-    columns = found.with_role("area")
+    columns = [c for c in found.with_role("area") if c.filled]
     if not columns or not found.layout:
         return None
     points = [c.heading for role in ("longitude", "latitude") for c in found.with_role(role)]
@@ -367,7 +367,7 @@ def editions_of(found: Found, one: TableMapping) -> list[str]:
     if area.by == "name":
         return named_editions(known, area)
     codes = distinct(found, area.columns)
-    texts = pl.concat([codes[c].drop_nulls() for c in area.columns]).unique()
+    texts = pl.concat([codes[c].drop_nulls() for c in area.columns]).unique(maintain_order=True)
     clean = texts.to_frame("c").select(clean_codes(pl.col("c"))).to_series()
     if known.aliases:
         clean = clean.replace(dict(known.aliases))
@@ -414,6 +414,10 @@ def figures_of(found: Found, one: TableMapping, area_columns: set[str]) -> None:
         values = []
     main = [c for c in values if c.role == "value"]
     others = [c for c in free if c not in values]
+    if one.area.by in ("postcode", "point"):
+        whys = "figures of single postcodes or points are not those of the areas around"
+        found.ignored |= {c.heading: whys for c in values}
+        values = []
     if not values:
         counted(found, one, others)
         return
@@ -533,7 +537,9 @@ def categories(
         rows = rows.filter(pl.col(column).is_in(kept))
     if rows.is_empty():
         return list(indicators)
-    chosen = [c for c in others if c.role in ("sex", "age", "dimension") and c.distinct > 1]
+    named = [c for c in values if c.role == "dimension"]
+    chosen = [c for c in [*others, *named] if c.role in ("sex", "age", "dimension")
+              and c.distinct > 1]  # fmt: skip
     chosen = [c for c in indicators if c.distinct > 1] + [c for c in chosen if c not in indicators]
 
     def repeated(columns: list[str]) -> int:
@@ -927,7 +933,7 @@ def described(
         out.unit = "score"
     if out.unit == "%":
         out.multiplier = 100.0
-        decimals = max(decimals - 2, 1) if fraction(column) else decimals
+        decimals = max(decimals - 2, 0) if fraction(column) else decimals
     elif per := words.PER.search(said.lower()):
         digits = re.sub(r"[^\d]", "", per[1])
         named = {"hundred thousand": 1e5, "thousand": 1e3, "million": 1e6}.get(per[1])
