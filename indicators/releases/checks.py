@@ -90,7 +90,8 @@ class Case:
     def dates(self) -> pl.DataFrame:
         """Each period with its first and last day; null where it is none."""
         texts = self.frame["period"].unique().drop_nulls().to_list()
-        starts, ends = [], []
+        starts: list[date | None] = []
+        ends: list[date | None] = []
         for text in texts:
             try:
                 parsed = parse_period(text)

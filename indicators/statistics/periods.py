@@ -346,8 +346,9 @@ def read_period(text: str, kind: str = "") -> str | None:
     """Return a publisher's period as `parse_period` reads it, or None where it is none we know.
 
     `kind` is what is said beside it ("Academic year", "Financial year Q1", "Autumn term",
-    "January"); "census" gives the day of that year's, "month" the month of a first day. 2019/20 without a word is a financial year, and so is 201920 where it cannot be a
-    month; 2017-19 is a span of calendar years. Weeks are not known.
+    "January"); "census" gives the day of that year's, "month" the month of a first day. 2019/20
+    without a word is a financial year, and so is 201920 where it cannot be a month; 2017-19 is a
+    span of calendar years. Weeks are not known.
     """
     if len(text) > 80 or len(kind) > 80:
         return None

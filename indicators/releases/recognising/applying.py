@@ -142,7 +142,7 @@ def table_for(one: TableMapping, tables: Sequence[Table]) -> Table:
 
 
 def edition_of(editions: Sequence[str], known: Known) -> pl.DataFrame:
-    """Return code, edition: the first edition listed that holds the code."""
+    """Return code, _edition: the first edition listed that holds the code."""
     order = pl.DataFrame(
         {"edition": list(editions), "place": range(len(editions))},
         schema={"edition": pl.String, "place": pl.Int64},
@@ -152,7 +152,7 @@ def edition_of(editions: Sequence[str], known: Known) -> pl.DataFrame:
         .join(order, on="edition")
         .sort("place")
         .unique("code", keep="first", maintain_order=True)
-        .select("code", "edition")
+        .select("code", pl.col("edition").alias("_edition"))
     )
 
 
@@ -250,7 +250,7 @@ class TableRows:
             )
         lost_rows = rows.filter(pl.col("_code").is_null())
         if lost_rows.height:
-            code, sentence, kind = {
+            slug, sentence, kind = {
                 "name": ("name-unknown", "This is the name of no area here, or of several. Give "
                          "codes, or a column of the authorities around.", "error"),
                 "postcode": ("postcode-unknown", "This postcode is not known here. It is left out.",
@@ -261,20 +261,20 @@ class TableRows:
                 area.by, ("no-area", "This row names no area. It is left out.", "warning")
             )  # fmt: skip
             self.applied.add(
-                kind, code, sentence,
+                kind, slug, sentence,
                 lost_rows.select("row", pl.lit(area.columns[0]).alias("column"),
                                  pl.col("_given").alias("area"), pl.lit("").alias("value")),
                 one,
             )  # fmt: skip
-        return rows.with_columns(pl.col("edition").fill_null("").alias("_edition")).drop("edition")
+        return rows.with_columns(pl.col("_edition").fill_null(""))
 
     def newest(self) -> pl.DataFrame:
-        """Return code, edition: the newest that holds each code."""
+        """Return code, _edition: the newest that holds each code."""
         if self.names is None:
             self.names = (
                 self.known.members.sort("edition_date", descending=True, nulls_last=True)
                 .unique("code", keep="first", maintain_order=True)
-                .select("code", "edition")
+                .select("code", pl.col("edition").alias("_edition"))
             )
         return self.names
 
@@ -638,7 +638,10 @@ class TableRows:
             return
         total = summed(total, key)
         names = total["_category"].unique().to_list()
-        told = {name: words.category(name, count.dimension) for name in names}
+        told = {
+            name: words.category(name, count.dimension) if count.categories else ""
+            for name in names
+        }
         by_kind = total.with_columns(
             pl.col("_category").replace_strict(told, return_dtype=pl.String).alias("_category")
         )

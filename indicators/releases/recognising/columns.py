@@ -144,7 +144,7 @@ def column_of(cells: pl.Series, whole: pl.Series, heading: str, place: int, know
         low=float(values.min() or 0.0),  # type: ignore[arg-type]
         high=float(values.max() or 0.0),  # type: ignore[arg-type]
         inside=share((values >= 0) & (values <= 1)),
-        decimals=int(lengths.max() or 0),  # type: ignore[call-overload]
+        decimals=int(lengths.max() or 0),  # type: ignore[arg-type]
         percent=share(read.percent) > 0.5,
         comma=comma,
         markers=tuple(sorted(set(read.markers.unique().to_list()) - {""}))[:20],

@@ -27,7 +27,7 @@ MEMBERS = {
     "code": pl.String,
     "parent_code": pl.String,
 }
-INDICATORS = {
+INDICATORS: dict[str, pl.DataType | type[pl.DataType]] = {
     "slug": pl.String,
     "name": pl.String,
     "unit": pl.String,

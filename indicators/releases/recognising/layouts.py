@@ -77,7 +77,7 @@ class Layout:
         """Return the saved mapping of a table with these headings, of this sheet if any is."""
         fitting = [one for one in self.saved if sorted(one.headings) == sorted(table.headings)]
         same = [one for one in fitting if one.sheet == table.sheet]
-        chosen = (same or fitting or [None])[0]
+        chosen = next(iter(same or fitting), None)
         return (
             replace(chosen, file=table.file, sheet=table.sheet, first_row=table.first_row)
             if chosen

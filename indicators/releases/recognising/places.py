@@ -161,16 +161,18 @@ def by_name(frame: pl.DataFrame, columns: Sequence[Column], known: Known) -> Are
             continue
         texts = frame[column.heading]
         distinct = max(column.distinct, 1)
-        for parents in (False, True):
-            best = best_type(texts, known, parents)
-            if best and len(best[1]) >= 0.6 * distinct:
-                found.append((parents, -distinct, column.place, column.heading, best[0]))
-                break
+        alone = best_type(texts, known)
+        within = best_type(texts, known, parents=True)
+        n_alone, n_within = len(alone[1]) if alone else 0, len(within[1]) if within else 0
+        if alone and n_alone >= 0.6 * distinct and (n_alone == distinct or n_within <= n_alone):
+            found.append((False, -distinct, column.place, column.heading, alone[0]))
+        elif within and n_within >= 0.6 * distinct:
+            found.append((True, -distinct, column.place, column.heading, within[0]))
     if not found:
         return None
     finest = min(found, key=lambda one: (one[1], one[2]))
     parents, _, _, heading, kind = finest
-    others = [one for one in found if one[3] != heading and one[1] > finest[1]]
+    others = [one for one in found if one[3] != heading and one[1] >= finest[1]]
     coded_parents = [c.heading for c in columns if c.codes >= ENOUGH]
     parent = (
         coded_parents[0]
@@ -178,7 +180,10 @@ def by_name(frame: pl.DataFrame, columns: Sequence[Column], known: Known) -> Are
         else (max(others, key=lambda o: -o[1])[3] if others else "")
     )
     if parents and not parent:
-        return None
+        alone = best_type(frame[heading], known)
+        if alone is None or len(alone[1]) < 0.6 * -finest[1]:
+            return None
+        return AreaColumns([heading], "name", type=alone[0])
     return AreaColumns([heading], "name", parents=parent if parents else "", type=kind)
 
 

@@ -530,11 +530,11 @@ def categories(
     Where area and period are enough, columns of words only describe. Whole numbers of few kinds
     are categories where nothing else tells rows apart.
     """
-    key = [*one.area.columns]
+    key = [*one.area.columns, *([one.area.parents] if one.area.parents else [])]
     key += [c for c in (one.period.column, one.period.kind_column) if c]
     rows = found.frame
-    for column, kept in one.keep.items():
-        rows = rows.filter(pl.col(column).is_in(kept))
+    for name, kept in one.keep.items():
+        rows = rows.filter(pl.col(name).is_in(kept))
     if rows.is_empty():
         return list(indicators)
     named = [c for c in values if c.role == "dimension"]
@@ -572,7 +572,7 @@ def categories(
                 left = now
             if left == 0:
                 break
-    if left > 0:
+    if left > 0 and len(values) > 1:
         # A whole number of few kinds: households by number of dimensions, for example.
         whole = [
             c for c in values
@@ -874,7 +874,7 @@ def figure_for(
     known = same_indicator(found.known, clean)
     if known is not None:
         scale = 100.0 if known["unit"] in ("%", "percent") and fraction(column) else 1.0
-        indicator = known["slug"]
+        indicator = str(known["slug"])
     else:
         scale = 100.0 if definition.unit == "%" and fraction(column) else 1.0
         indicator = definition.slug
