@@ -516,7 +516,9 @@ class TableRows:
             )
         if column not in read:
             got = parse_numbers(rows[column], decimal_comma=self.one.decimal_comma)
-            bad = rows.filter(got.problems)
+            # What a spreadsheet could not divide by nothing is not applicable.
+            divided = rows[column].str.strip_chars().eq("#DIV/0!").fill_null(False)
+            bad = rows.filter(got.problems & ~divided)
             if bad.height:
                 self.applied.add(
                     "error",
@@ -531,7 +533,8 @@ class TableRows:
                     ),
                     self.one,
                 )
-            read[column] = pl.DataFrame({"values": got.values, "markers": got.markers})
+            markers = got.markers.scatter(divided.arg_true(), "z") if divided.any() else got.markers
+            read[column] = pl.DataFrame({"values": got.values, "markers": markers})
         return read[column]
 
     def finished(self, frame: pl.DataFrame) -> pl.DataFrame:
