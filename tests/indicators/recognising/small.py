@@ -29,7 +29,9 @@ OLD = "E06000009"  # Aldton, before it was recoded.
 
 def country() -> Known:
     """Return what is known of the small country."""
-    rows = [("uk-2025", "uk", 2025, "K02000001", "United Kingdom", None)]
+    rows: list[tuple[str, str, int, str, str, str | None]] = [
+        ("uk-2025", "uk", 2025, "K02000001", "United Kingdom", None)
+    ]
     rows += [("region-2025", "region", 2025, code, name, None) for code, name in REGIONS.items()]
     for year in (2019, 2025):
         for code, (name, region) in TOWNS.items():

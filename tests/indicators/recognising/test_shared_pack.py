@@ -29,8 +29,8 @@ INTRO = """# Releases tried
 What each file of the shared pack is recognised as, and how many rows come of it, from the file as
 its publisher gives it, without a line of code for that file. *Figures* are different indicators,
 *rows* figures of one area. Errors and warnings are the different findings of
-`indicators/releases/checks.py` with how often each was found, against the editions that the pack's own
-lookups give (which lack, for instance, some counties and combined authorities: those are the
+`indicators/releases/checks.py` with how often each was found, against the editions that the pack's
+own lookups give (which lack, for instance, some counties and combined authorities: those are the
 unknown codes). Crimes of Northern Ireland have no codes and are placed by their points, which needs
 boundaries; the test has none, so that file gives no rows here. Seconds are of two processors
 shared with others: reading, recognising, applying and checking.
