@@ -131,8 +131,20 @@ class Reading:
         return any(problem.kind == "error" for problem in self.problems)
 
 
-def unique(names: list[str], taken: tuple[str, ...] = (ROW, KIND)) -> tuple[str, ...]:
-    """Return the names with " (2)", " (3)" after those that came before, or are ours."""
+# Names of columns that applying a mapping adds to a table's own.
+OURS = tuple(
+    f"_{name}"
+    for name in ("given", "name", "code", "edition", "period", "breakdown", "area", "value", "at")
+)
+
+
+def unique(names: list[str], taken: tuple[str, ...] = (ROW, KIND, *OURS)) -> tuple[str, ...]:
+    """Return the names with " (2)", " (3)" after those that came before, or are ours.
+
+    A name that polars would take as a pattern (“*”, “^a$”) gets a space behind it.
+    """
+    patterns = [n == "*" or (n.startswith("^") and n.endswith("$")) for n in names]
+    names = [f"{n} " if pattern else n for n, pattern in zip(names, patterns, strict=True)]
     seen = dict.fromkeys(taken, 1)
     given = set(taken)
     out = []

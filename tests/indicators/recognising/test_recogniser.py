@@ -1,0 +1,361 @@
+"""What tables of each layout are recognised to be, and the rows that come of it."""
+
+import polars as pl
+import pytest
+
+from indicators.releases import stage
+from indicators.releases.recognising import (
+    Mapping,
+    MappingError,
+    apply,
+    layout_of,
+    recognise,
+)
+from indicators.releases.recognising.applying import COLUMNS
+from tests.indicators.recognising.small import SMALL, country, table, understood
+
+HERE = "E06000001"
+
+
+def rows(frame, *columns):
+    return sorted(frame.select(columns).rows(), key=str)
+
+
+def test_rows_have_the_columns_that_staging_asks_for():
+    assert list(COLUMNS)[: len(stage.COLUMNS)] == list(stage.COLUMNS)
+
+
+def test_a_wide_table_gives_an_indicator_for_each_column_of_numbers():
+    mapping, _, frame = understood(
+        table(
+            "Area code|Area name|Average age 2020|Homes (number) 2020\n"
+            "E06000001|Aldton|41.5|1,200\nE06000002|Brigham|39|900\n"
+        )
+    )
+    assert {(d.name, d.decimals, d.aggregation) for d in mapping.definitions} == {
+        ("Average age", 1, "none"),
+        ("Homes (number)", 0, "sum"),
+    }
+    assert rows(frame, "edition", "period", "code", "value") == [
+        ("authority-2025", "2020-01-01/P1Y", "E06000001", 1200.0),
+        ("authority-2025", "2020-01-01/P1Y", "E06000001", 41.5),
+        ("authority-2025", "2020-01-01/P1Y", "E06000002", 39.0),
+        ("authority-2025", "2020-01-01/P1Y", "E06000002", 900.0),
+    ]
+    assert frame["row"].to_list() == [2, 3, 2, 3]
+
+
+def test_a_long_table_gives_an_indicator_for_each_name_with_limits_and_markers():
+    mapping, _, frame = understood(
+        table(
+            "areacd|indicator|period|value|lci_95|uci_95|status\n"
+            "E06000001|Jobless rate|2019-04-01/P1Y|4.5|4.1|4.9|u\n"
+            "E06000002|Jobless rate|2019-04-01/P1Y||||c\n"
+            "E06000001|Homes|2019-04-01/P1Y|900|||\n"
+        )
+    )
+    assert [d.name for d in mapping.definitions] == ["Homes"]
+    known = frame.filter(pl.col("indicator") == "jobless")
+    assert rows(known, "code", "value", "lower", "upper", "marker") == [
+        ("E06000001", 4.5, 4.1, 4.9, "u"),
+        ("E06000002", None, None, None, "c"),
+    ]
+
+
+def test_years_as_columns_give_one_indicator_with_a_period_each():
+    mapping, _, frame = understood(
+        table("code|2019/20|2020/21\nE06000001|5|6\nE06000002|7|[c]\n", file="evictions.csv")
+    )
+    assert len(mapping.definitions) == 1
+    assert rows(frame, "period", "code", "value", "marker") == [
+        ("2019-04-01/P1Y", "E06000001", 5.0, ""),
+        ("2019-04-01/P1Y", "E06000002", 7.0, ""),
+        ("2020-04-01/P1Y", "E06000001", 6.0, ""),
+        ("2020-04-01/P1Y", "E06000002", None, "c"),
+    ]
+
+
+def test_columns_of_categories_become_breakdowns_and_their_totals_none():
+    _, _, frame = understood(
+        table(
+            "code|year|Sex|Age group|Claimants (number)\n"
+            "E06000001|2020|Persons|All ages|10\nE06000001|2020|Female|16-64|4\n"
+            "E06000001|2020|Male|65+|6\nE06000002|2020|Persons|All ages|20\n"
+            "E06000002|2020|Female|16-64|9\nE06000002|2020|Male|65+|11\n"
+        )
+    )
+    assert set(frame["breakdown"]) == {"", "age=16-64|sex=female", "age=65-plus|sex=male"}
+
+
+def test_a_column_that_only_describes_an_area_is_left_out_and_said_so():
+    mapping, _, _ = understood(
+        table("code|Kind of place|rate 2020\nE06000001|urban|1.5\nE06000002|rural|2.5\n")
+    )
+    assert mapping.tables[0].breakdowns == {}
+    assert "describes the area" in mapping.tables[0].ignored["Kind of place"]
+
+
+def test_several_kinds_of_area_go_to_editions_of_their_own():
+    _, _, frame = understood(
+        table("code|2020\nK02000001|9\nE12000001|5\nE06000001|2\nE06000002|3\n", file="births.csv")
+    )
+    assert dict(frame.select("code", "edition").rows()) == {
+        "K02000001": "uk-2025",
+        "E12000001": "region-2025",
+        "E06000001": "authority-2025",
+        "E06000002": "authority-2025",
+    }
+
+
+def test_the_year_in_a_heading_tells_the_edition_where_codes_do_not():
+    text = "\n".join(f"{code}|{n}" for n, code in enumerate(SMALL[:5], 1))
+    for year in (2011, 2021):
+        mapping, _, _ = understood(table(f"LSOA code ({year})|Score 2019\n{text}"))
+        assert mapping.tables[0].editions == [f"lsoa-{year}"]
+
+
+def test_old_codes_are_kept_at_their_edition():
+    mapping, _, frame = understood(
+        table("code|rate 2015\nE06000009|1\nE06000002|2\nE06000003|3\nW06000001|4\n")
+    )
+    assert mapping.tables[0].editions == ["authority-2019"]
+    assert set(frame["edition"]) == {"authority-2019"}
+
+
+def test_codes_in_small_letters_or_with_their_name_are_read():
+    _, _, frame = understood(
+        table("area|rate 2020\ne06000001|1\n E06000002 : Brigham|2\nE06000003|3\n")
+    )
+    assert rows(frame, "code", "given")[:2] == [
+        ("E06000001", "e06000001"),
+        ("E06000002", "E06000002 : Brigham"),
+    ]
+
+
+def test_names_are_matched_where_there_are_no_codes_in_english_and_welsh():
+    _, _, frame = understood(table("Town|rate 2020\nALDTON|1\nBrigham Council|2\nY Drefach|3\n"))
+    assert rows(frame, "code", "value") == [
+        ("E06000001", 1.0), ("E06000002", 2.0), ("W06000001", 3.0)
+    ]  # fmt: skip
+
+
+def test_a_name_that_several_areas_have_is_told_by_the_authority_around_it():
+    _, _, frame = understood(
+        table(
+            "Ward|Authority|rate 2020\nCastle|Aldton|1\nCastle|Brigham|2\nCastle|Carbury|3\n"
+            "Mill|Aldton|4\nQuay|Carbury|5\n"
+        )
+    )
+    assert rows(frame, "code", "value") == [
+        ("E05000001", 1.0), ("E05000002", 2.0), ("E05000003", 4.0), ("E05000005", 5.0),
+        ("E05000006", 3.0),
+    ]  # fmt: skip
+
+
+def test_a_name_that_several_areas_have_is_not_guessed():
+    _, applied, frame = understood(table("Ward|rate 2020\nCastle|1\nMill|2\nPriory|3\nQuay|4\n"))
+    assert frame.filter(pl.col("given") == "Castle")["code"].to_list() == [None]
+    assert applied.problems["code"].to_list() == ["name-unknown"]
+
+
+def test_areas_as_headings_are_turned():
+    _, _, frame = understood(
+        table(
+            "Date|Aldton|Brigham|Carbury\n2019|1|2|3\n2020|4|5|6\n",
+            above=("Residents", "gender | Female", "age | Aged 5-9"),
+        )
+    )
+    assert frame.height == 6
+    assert set(frame["breakdown"]) == {"age=5-9|sex=female"}
+    assert frame.filter(pl.col("code") == "E06000002")["value"].to_list() == [2.0, 5.0]
+
+
+def test_shares_of_one_become_percent_with_their_limits():
+    mapping, _, frame = understood(
+        table(
+            "code|% obese 2020|LCI|UCI\nE06000001|0.25|0.2|0.3\nE06000002|0.5|0.4|0.6\n"
+            "E06000003|0.125|0.1|0.2\n"
+        )
+    )
+    assert mapping.definitions[0].unit == "%"
+    assert rows(frame, "value", "lower", "upper")[0] == (12.5, 10.0, 20.0)
+
+
+def test_parts_are_told_by_their_content():
+    lines = [f"{code}|{n}|{d}|{100 * n / d:.2f}" for code, n, d in
+             zip(SMALL, (3, 10, 7, 22, 5, 8), (40, 77, 31, 90, 61, 23), strict=True)]  # fmt: skip
+    mapping, _, frame = understood(
+        table("code|eligible|headcount|eligible_percent\n" + "\n".join(lines), file="fsm_2020.csv")
+    )
+    figure = next(f for f in mapping.tables[0].figures if f.value == "eligible_percent")
+    assert (figure.numerator, figure.denominator) == ("eligible", "headcount")
+    definition = next(d for d in mapping.definitions if d.slug == figure.indicator)
+    assert (definition.aggregation, definition.multiplier) == ("ratio", 100.0)
+    assert frame.filter(pl.col("indicator") == figure.indicator)["numerator"].sum() == 55
+
+
+def test_the_finest_code_of_a_row_tells_its_area_where_levels_share_a_file():
+    _, _, frame = understood(
+        table(
+            "time_period|time_identifier|geographic_level|country_code|region_code|new_la_code|pupils\n"
+            "202021|Academic year|Regional|K02000001|E12000001||50\n"
+            "202021|Academic year|National|K02000001|||90\n"
+            "202021|Academic year|Local authority|K02000001|E12000001|E06000001|20\n"
+            "202021|Academic year|Local authority|K02000001|E12000001|E06000002|30\n"
+        )
+    )
+    assert dict(frame.select("code", "value").rows()) == {
+        "E12000001": 50.0, "K02000001": 90.0, "E06000001": 20.0, "E06000002": 30.0,
+    }  # fmt: skip
+    assert set(frame["period"]) == {"2020-09-01/P1Y"}
+
+
+def test_records_are_counted_by_area_and_kind():
+    _, _, frame = understood(
+        table(
+            "Crime ID|Month|Longitude|Latitude|LSOA code|Crime type\n"
+            "|2018-11|1|1|E01000001|Burglary\n|2018-11|1|1|E01000001|Burglary\n"
+            "x|2018-11|1|1|E01000001|Theft\ny|2018-11|1|1|E01000002|Theft\n|2018-11||||Theft\n"
+        )
+    )
+    assert rows(frame, "code", "breakdown", "value") == [
+        ("E01000001", "", 3.0), ("E01000001", "crime=burglary", 2.0),
+        ("E01000001", "crime=theft", 1.0), ("E01000002", "", 1.0),
+        ("E01000002", "crime=theft", 1.0),
+    ]  # fmt: skip
+
+
+def test_records_without_a_code_are_counted_by_their_point():
+    from dataclasses import replace
+
+    known = replace(
+        country(),
+        locate=lambda lon, lat: pl.Series([SMALL[2] if x else None for x in lon.is_not_null()]),
+    )
+    _, _, frame = understood(
+        table(
+            "Crime ID|Month|Longitude|Latitude|LSOA code|Crime type\n"
+            "a|2018-11|-6.1|54.6||Theft\nb|2018-11|-6.2|54.6||Theft\n"
+        ),
+        known=known,
+    )
+    assert rows(frame, "code", "breakdown", "value")[0] == (SMALL[2], "", 2.0)
+
+
+def test_a_list_of_postcodes_is_counted_to_areas_by_a_lookup():
+    from dataclasses import replace
+
+    where = {"AA11AA": SMALL[0], "AA11AB": SMALL[0], "AA12AA": SMALL[1]}
+    known = replace(country(), postcodes=lambda texts: texts.replace_strict(where, default=None))
+    _, applied, frame = understood(
+        table("Postcode\nAA1 1AA\naa1 1ab\nAA1 2AA\nZZ9 9ZZ", file="grants_2020.csv"), known=known
+    )
+    assert rows(frame, "code", "value") == [(SMALL[0], 2.0), (SMALL[1], 1.0)]
+    assert applied.problems["area"].to_list() == ["ZZ9 9ZZ"]
+
+
+def test_old_numbering_is_read_by_a_lookup_only():
+    from dataclasses import replace
+
+    text = "la code|rate 2020\n801|1\n802|2\n803|3\n"
+    assert understood(table(text))[0].tables == []
+    known = replace(country(), aliases=dict(zip(("801", "802", "803"), list(WARD), strict=True)))
+    _, _, frame = understood(table(text), known=known)
+    assert rows(frame, "code", "value") == [(WARD[0], 1.0), (WARD[1], 2.0), (WARD[2], 3.0)]
+
+
+WARD = ("E06000001", "E06000002", "E06000003")
+
+
+def test_two_sheets_with_one_heading_and_different_values_are_told_apart():
+    mapping, _, _ = understood(
+        *(
+            table("code|Income\n" + "\n".join(f"{c}|{n * k}" for n, c in enumerate(SMALL, 1)),
+                  file="index_2019.xlsx", sheet=sheet)
+            for sheet, k in (("Ranks", 1), ("Scores", 7.5))
+        )
+    )  # fmt: skip
+    assert [d.name for d in mapping.definitions] == ["Income", "Income (Scores)"]
+
+
+def test_a_table_that_is_not_understood_says_what_is_missing():
+    found = recognise([table("name|colour\nred|blue\nx|y\n")], country())
+    assert found.mapping.tables == []
+    assert [p.kind for p in found.problems] == ["error"]
+    assert "column of codes or names of areas" in found.problems[0].sentence
+
+
+def test_a_table_without_a_period_asks_for_one():
+    found = recognise([table("code|rate\nE06000001|1\nE06000002|2.5\n")], country())
+    assert [p.code for p in found.problems] == ["period-missing"]
+
+
+def test_a_cell_that_is_no_number_is_a_problem_with_its_row():
+    _, applied, frame = understood(
+        table("code|rate 2020\nE06000001|1\nE06000002|about two\nE06000003|3\nW06000001|4\n")
+    )
+    assert applied.problems.select("row", "column", "area", "value").rows() == [
+        (3, "rate 2020", "E06000002", "about two")
+    ]
+    assert frame.filter(pl.col("row") == 3)["value"].to_list() == [None]
+
+
+def test_a_mapping_is_json_both_ways_and_gives_the_same_rows():
+    one = table("code|Sex|2019|2020\nE06000001|Male|1|2\nE06000001|Female|3|4\n", file="x.csv")
+    mapping, _, frame = understood(one)
+    again = Mapping.from_json(mapping.to_json())
+    assert again == mapping
+    assert apply(again, [one], country()).frame().equals(frame)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda t: t.replace('"by": "code"', '"by": "smell"'), "smell"),
+        (lambda t: t.replace('"value": "rate 2020"', '"value": "gone"'), "not among its headings"),
+        (lambda t: t.replace('"scale": 1.0', '"scale": "big"'), "is needed"),
+        (lambda t: t.replace('"figures"', '"figurines"'), "figurines"),
+        (lambda t: t[:-9], "not JSON"),
+        (lambda t: "[]", "object"),
+        (lambda t: t.replace('"slug": "new:', '"slug": "'), "new:"),
+    ],
+)
+def test_a_mapping_that_cannot_be_is_refused_with_a_sentence(change, said):
+    mapping, _, _ = understood(table("code|rate 2020\nE06000001|1\nE06000002|2\n"))
+    with pytest.raises(MappingError, match=said):
+        Mapping.from_json(change(mapping.to_json()))
+
+
+def test_a_confirmed_mapping_is_used_again_for_the_next_release():
+    from dataclasses import replace
+
+    first = table("code|what\nE06000001|0.5\nE06000002|1\n", file="thing_2019.csv")
+    mapping, _, _ = understood(first)
+    mapping.tables[0].figures[0].indicator = "jobless"
+    mapping.tables[0].figures[0].scale = 100.0
+    known = replace(country(), layouts=(layout_of("our thing", mapping),))
+    later = table("code|what\nE06000003|0.25\nE06000002|1\n", file="thing_2020.csv")
+    found = recognise([later], known)
+    assert found.layout == "our thing"
+    assert rows(apply(found.mapping, [later], known).frame(), "indicator", "period", "value") == [
+        ("jobless", "2020-01-01/P1Y", 100.0), ("jobless", "2020-01-01/P1Y", 25.0),
+    ]  # fmt: skip
+
+
+def test_a_saved_layout_is_not_used_for_other_headings():
+    from dataclasses import replace
+
+    mapping, _, _ = understood(table("code|what 2020\nE06000001|1\n"))
+    known = replace(country(), layouts=(layout_of("our thing", mapping),))
+    assert recognise([table("code|else 2020\nE06000001|1\n")], known).layout == ""
+
+
+def test_markers_that_may_mean_several_things_are_said_and_can_be_changed():
+    one = table("code|rate 2020\nE06000001|1\nE06000002|-\nE06000003|..\nW06000001|<5\n")
+    found = recognise([one], country())
+    assert [p.code for p in found.problems] == ["markers"]
+    found.mapping.tables[0].missing["-"] = "z"
+    frame = apply(found.mapping, [one], country()).frame()
+    assert dict(frame.select("code", "marker").rows()) == {
+        "E06000001": "", "E06000002": "z", "E06000003": "x", "W06000001": "c",
+    }  # fmt: skip
