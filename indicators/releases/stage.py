@@ -176,7 +176,10 @@ class InParts(Protocol):
     All series of one indicator, breakdown and period lie in one part (see `parts`).
     """
 
-    rows: int
+    @property
+    def rows(self) -> int:
+        """The rows of all parts."""
+        ...
 
     def __len__(self) -> int:
         """How many parts there are."""

@@ -1,0 +1,128 @@
+"""What is held here, as frames: recognising and checking are pure and are told it."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import polars as pl
+from django.db import connection
+
+from indicators.models import Indicator, SavedLayout
+from indicators.releases.stage import Geography
+from indicators.statistics.markers import MARKERS
+
+AREAS = """
+SELECT code, name, name_cy, area_type_id AS type, valid_from, valid_to FROM areas_area ORDER BY id
+"""
+MEMBERS = """
+SELECT e.slug AS edition, e.area_type_id AS type, e.date AS edition_date, a.code, m.ordinal
+FROM areas_member m JOIN areas_edition e ON e.id = m.edition_id
+JOIN areas_area a ON a.id = m.area_id
+ORDER BY e.id, m.ordinal
+"""
+PARENTS = ("authority", "region")
+
+
+def fetch_columns(query: str, schema: dict[str, Any]) -> pl.DataFrame:
+    """Return the rows of a query that takes no parameters, by COPY: no object for each row."""
+    buffer = io.BytesIO()
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT csv, HEADER)") as copy,
+    ):
+        for block in copy:
+            buffer.write(block)
+    buffer.seek(0)
+    return pl.read_csv(buffer, schema=schema).with_columns(pl.col(pl.String).fill_null(""))
+
+
+def areas() -> pl.DataFrame:
+    """Return every area: code, name, name_cy, type, valid_from, valid_to (null while it stands)."""
+    text = dict.fromkeys(("code", "name", "name_cy", "type"), pl.String)
+    return fetch_columns(AREAS, {**text, "valid_from": pl.Date, "valid_to": pl.Date})
+
+
+def members(geography: Geography | None = None) -> pl.DataFrame:
+    """Return every area of every edition: edition, type, edition_date, code, parent_code.
+
+    The parent is the authority, else the region, that it lies in whole; null where there is none.
+    """
+    geography = geography or Geography()
+    frame = fetch_columns(
+        MEMBERS,
+        {
+            "edition": pl.String, "type": pl.String, "edition_date": pl.Date, "code": pl.String,
+            "ordinal": pl.Int64,
+        },
+    )  # fmt: skip
+    codes = {
+        str(slug): rows["code"].to_numpy()
+        for (slug,), rows in frame.partition_by(
+            "edition", as_dict=True, maintain_order=True
+        ).items()
+    }
+    pieces = []
+    for slug, own in codes.items():
+        parent = np.full(len(own), None, dtype=object)
+        groups = geography.groups(geography.editions[slug])
+        for kind in reversed(PARENTS):
+            for wider in sorted(
+                (e for e in groups if e.area_type_id == kind and e.slug in codes),
+                key=lambda e: e.date,
+            ):
+                at = groups[wider]
+                inside = at >= 0
+                parent[inside] = codes[wider.slug][at[inside]]
+        pieces.append(
+            pl.DataFrame(
+                {"edition": [slug] * len(own), "code": own, "parent_code": parent},
+                schema=dict.fromkeys(("edition", "code", "parent_code"), pl.String),
+            )
+        )
+    parents = (
+        pl.concat(pieces)
+        if pieces
+        else pl.DataFrame(schema=dict.fromkeys(("edition", "code", "parent_code"), pl.String))
+    )
+    return frame.drop("ordinal").join(parents, on=["edition", "code"], how="left")
+
+
+def indicators() -> pl.DataFrame:
+    """Return every indicator: slug, name, unit, decimals, multiplier, aggregation, scope_code.
+
+    `aliases` (list of text) holds other words that a heading may call it by: its short name.
+    """
+    rows = [
+        (i.slug, i.name, i.unit, i.decimals, i.multiplier, i.aggregation, i.scope.code,
+         [i.short_name])
+        for i in Indicator.objects.select_related("scope").order_by("slug")
+    ]  # fmt: skip
+    return pl.DataFrame(
+        rows,
+        schema={
+            "slug": pl.String, "name": pl.String, "unit": pl.String, "decimals": pl.Int64,
+            "multiplier": pl.Float64, "aggregation": pl.String, "scope_code": pl.String,
+            "aliases": pl.List(pl.String),
+        },
+        orient="row",
+    )  # fmt: skip
+
+
+def known(recognising: Any, geography: Geography) -> Any:
+    """Return all of it as the `Known` of the package `recognising`, shipped layouts first."""
+    shipped = list(recognising.shipped_layouts()) if hasattr(recognising, "shipped_layouts") else []
+    saved = []
+    if hasattr(recognising, "saved_layout"):
+        saved = [
+            recognising.saved_layout(layout.slug, layout.mapping)
+            for layout in SavedLayout.objects.order_by("slug")
+        ]
+    return recognising.Known(
+        areas=areas(),
+        members=members(geography),
+        indicators=indicators(),
+        markers={m.letters: (m.missing, m.meaning) for m in MARKERS if m.letters},
+        layouts=[*shipped, *saved],
+    )
