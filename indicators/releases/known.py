@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 from typing import Any
 
 import numpy as np
 import polars as pl
 from django.db import connection
 
+from areas.importing.copy import fetch_frame
 from indicators.models import Indicator, SavedLayout
 from indicators.releases.stage import Geography
 from indicators.statistics.markers import MARKERS
@@ -21,6 +23,18 @@ SELECT e.slug AS edition, e.area_type_id AS type, e.date AS edition_date, a.code
 FROM areas_member m JOIN areas_edition e ON e.id = m.edition_id
 JOIN areas_area a ON a.id = m.area_id
 ORDER BY e.id, m.ordinal
+"""
+# The newest neighbourhood around each point. OFFSET 0 keeps Postgres from the index of dates.
+LOCATE = """
+SELECT p.lon, p.lat, (
+    SELECT f.code FROM (
+        SELECT a.code, e.date FROM areas_boundary b JOIN areas_edition e ON e.id = b.edition_id
+        JOIN areas_area a ON a.id = b.area_id
+        WHERE e.area_type_id = 'lsoa' AND ST_Covers(
+            b.geometry, ST_Transform(ST_SetSRID(ST_Point(p.lon, p.lat), 4326), 27700))
+        OFFSET 0
+    ) f ORDER BY f.date DESC LIMIT 1
+) FROM unnest(%s::float8[], %s::float8[]) AS p (lon, lat)
 """
 PARENTS = ("authority", "region")
 
@@ -110,19 +124,45 @@ def indicators() -> pl.DataFrame:
     )  # fmt: skip
 
 
+def postcodes(given: pl.Series) -> pl.Series:
+    """Return the code of the smallest area of each postcode, null for one that is not known."""
+    found = fetch_frame(
+        "SELECT p.postcode, a.code FROM areas_postcode p JOIN areas_area a ON a.id = "
+        "p.small_area_id WHERE p.postcode = ANY(%s)",
+        [given.drop_nulls().unique().to_list()],
+        {"postcode": pl.String, "code": pl.String},
+    )
+    table = given.cast(pl.String).to_frame("postcode")
+    return table.join(found, on="postcode", how="left", maintain_order="left")["code"]
+
+
+def locate(longitude: pl.Series, latitude: pl.Series) -> pl.Series:
+    """Return the code of the smallest area of the newest edition around each point, or null."""
+    points = pl.DataFrame({"lon": longitude, "lat": latitude})
+    wanted = points.unique().drop_nulls()
+    found = fetch_frame(
+        LOCATE,
+        [wanted["lon"].to_list(), wanted["lat"].to_list()],
+        {"lon": pl.Float64, "lat": pl.Float64, "code": pl.String},
+    )
+    return points.join(found, on=["lon", "lat"], how="left", maintain_order="left")["code"]
+
+
 def known(recognising: Any, geography: Geography) -> Any:
-    """Return all of it as the `Known` of the package `recognising`, shipped layouts first."""
-    shipped = list(recognising.shipped_layouts()) if hasattr(recognising, "shipped_layouts") else []
-    saved = []
-    if hasattr(recognising, "saved_layout"):
-        saved = [
-            recognising.saved_layout(layout.slug, layout.mapping)
-            for layout in SavedLayout.objects.order_by("slug")
-        ]
+    """Return all of it as the `Known` of the package `recognising`, saved layouts with shipped."""
+    saved = [
+        recognising.layout_of(
+            layout.slug, recognising.Mapping.from_json(json.dumps(layout.mapping)), layout.name
+        )
+        for layout in SavedLayout.objects.order_by("slug")
+        if "columns" not in layout.mapping
+    ]
     return recognising.Known(
         areas=areas(),
         members=members(geography),
         indicators=indicators(),
         markers={m.letters: (m.missing, m.meaning) for m in MARKERS if m.letters},
-        layouts=[*shipped, *saved],
+        layouts=[*recognising.shipped(), *saved],
+        postcodes=postcodes,
+        locate=locate,
     )

@@ -23,6 +23,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from areas.importing.report import some
+from areas.models import Area
 from indicators.models import (
     AcceptedWarning,
     AuditEntry,
@@ -33,6 +34,7 @@ from indicators.models import (
     ReleaseFile,
     SavedLayout,
     Series,
+    Theme,
 )
 from indicators.releases import findings, keeping, known, preview, publish, reading
 from indicators.releases.parts import Parts, load_parts, write_parts
@@ -51,6 +53,8 @@ IN_HAND = 0x4E1EA5
 RECEIVING = 0x4ECE1E
 # What made a release, kept with it: raise it when the same file would give other figures.
 VERSION = 1
+# What begins the slug of an indicator that a mapping defines.
+NEW = "new:"
 NOT_PUBLIC = (Status.RECEIVED, Status.CHECKED, Status.STAGED)
 log = structlog.get_logger(__name__)
 
@@ -396,7 +400,9 @@ def make_rows(
             for path in draft.iterdir():
                 path.unlink()
             parts = write_parts([], draft)
-        wrong += check_parts(parts, held, geography, tell, said=has_errors(wrong))
+        wrong += check_parts(
+            parts, held, geography, tell, mapping=understood.mapping, said=has_errors(wrong)
+        )
         problems = findings.gather(wrong)
         problems.write_parquet(draft / findings.FILE)
         place = keeping.folder_of(release.pk) / keeping.CHECKED
@@ -409,13 +415,20 @@ def has_errors(frames: Sequence[pl.DataFrame]) -> bool:
 
 
 def check_parts(
-    parts: Parts, held: Any, geography: Geography, tell: Tell, *, said: bool
+    parts: Parts,
+    held: Any,
+    geography: Geography,
+    tell: Tell,
+    *,
+    mapping: Mapping[str, Any],
+    said: bool,
 ) -> list[pl.DataFrame]:
     """Return what is wrong with the rows, a part at a time.
 
     What staging would refuse is an error here too, in its words, where no check has said it.
     """
     indicators = {i.slug: i for i in Indicator.objects.select_related("scope__area_type")}
+    indicators |= {i.slug: i for i in proposed(mapping, parts) if i.slug not in indicators}
     checks = optional("indicators.releases.checks")
     wrong: list[pl.DataFrame] = []
     if not parts.rows:
@@ -433,7 +446,7 @@ def check_parts(
         if said or has_errors([own]):
             continue
         try:
-            fit(part.drop("file", "sheet", "row"), indicators, geography)
+            fit(bare(part), indicators, geography)
         except StagingError as error:
             wrong.append(
                 findings.as_frame([Problem("error", "not-fit", s) for s in error.sentences])
@@ -504,6 +517,7 @@ def stage_release(
         raise CannotGoOn(f"The rows of “{release.name}” are not kept: check it again.") from error
     try:
         with transaction.atomic():
+            define_new(release, parts, by, at)
             series = stage(release=release, table=Bare(parts), at=at, progress=say)
             # Before it is committed: a release that is staged has a preview.
             preview.make(release, say)
@@ -516,6 +530,81 @@ def stage_release(
             f"“{release.name}” was not made ready: {error.strerror or error}. Nothing was changed."
         ) from error
     return series
+
+
+def bare(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return rows without where each stood, and new indicators by the slug they will have."""
+    return frame.drop("file", "sheet", "row").with_columns(
+        pl.col("indicator").str.strip_prefix(NEW)
+    )
+
+
+def proposed(mapping: Mapping[str, Any], parts: Parts) -> list[Indicator]:
+    """Return the indicators that a mapping defines and that rows have, not saved yet.
+
+    Each may be compared across the one country that all of its areas lie in, else across the UK,
+    and is no headline: a person makes more of it.
+    """
+    definitions = {d["slug"]: d for d in mapping.get("definitions", []) if d.get("slug")}
+    if not definitions:
+        return []
+    letters: dict[str, set[str]] = {}
+    for frame in parts.frames():
+        rows = frame.group_by("indicator").agg(pl.col("code").str.head(1).unique())
+        for slug, some_letters in rows.iter_rows():
+            letters.setdefault(slug, set()).update(some_letters)
+    countries = {
+        area.code[0]: area
+        for area in Area.objects.filter(area_type="country").select_related("area_type")
+    }
+    widest = Area.objects.filter(area_type="uk").select_related("area_type").first()
+    found = []
+    for slug in (slug for slug in definitions if slug in letters):
+        told = definitions[slug]
+        only = countries.get(next(iter(letters[slug]))) if len(letters[slug]) == 1 else None
+        scope = only or widest
+        if scope is None:
+            continue
+        name = str(told.get("name") or slug.removeprefix(NEW))[:160]
+        found.append(
+            Indicator(
+                slug=slug.removeprefix(NEW)[:80],
+                name=name,
+                short_name=name[:60],
+                definition=f"{name}, as its publisher gives it.",
+                unit=str(told.get("unit", ""))[:60],
+                decimals=int(told.get("decimals", 1)),
+                multiplier=float(told.get("multiplier", 1.0)),
+                aggregation=str(told.get("aggregation", Indicator.Aggregation.NONE)),
+                scope=scope,
+                headline=False,
+            )
+        )
+    return found
+
+
+def define_new(release: Release, parts: Parts, by: User, at: datetime) -> None:
+    """Make the indicators that the mapping of a release defines, with what is known of them.
+
+    Raises CannotGoOn where another indicator has the slug of a new one.
+    """
+    new = proposed(release.mapping, parts)
+    held = dict(
+        Indicator.objects.filter(slug__in=[i.slug for i in new]).values_list("slug", "name")
+    )
+    if others := [i.slug for i in new if held.get(i.slug, i.name) != i.name]:
+        raise CannotGoOn(
+            f"Another indicator is already called {some(others)}: give the new one another slug "
+            "in the mapping, or take the one that is held."
+        )
+    new = [i for i in new if i.slug not in held]
+    if not new:
+        return
+    theme, _ = Theme.objects.get_or_create(slug="other", defaults={"name": "Other", "order": 99})
+    for indicator in new:
+        indicator.theme = theme
+    Indicator.objects.bulk_create(new)
+    audit("define", release, by, at, indicators=[i.slug for i in new])
 
 
 @dataclass(frozen=True)
@@ -535,7 +624,7 @@ class Bare:
     def frames(self) -> Iterator[pl.DataFrame]:
         """Yield each part."""
         for frame in self.parts.frames():
-            yield frame.drop("file", "sheet", "row")
+            yield bare(frame)
 
 
 def first_sentence(release: Release) -> str:

@@ -8,8 +8,9 @@ goes to, `recognising`, which knows the layouts of publishers.
 from __future__ import annotations
 
 import importlib
+import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import Any
 
@@ -70,9 +71,19 @@ def understand(
                 )
             ],
         )
-    options = {"layout": layout} if layout else {}
-    found = recognising.recognise(tables, known, **options)
-    return Understood(found.mapping.to_json(), found.layout or "", list(found.problems))
+    if layout:
+        chosen = [one for one in known.layouts if one.name == layout]
+        if not chosen:
+            return Understood(
+                {},
+                problems=[
+                    Problem("error", "layout", f"There is no layout “{layout}”. Leave it out, or "
+                            "give one that was saved here.")
+                ],
+            )  # fmt: skip
+        known = replace(known, layouts=chosen)
+    found = recognising.recognise(tables, known)
+    return Understood(json.loads(found.mapping.to_json()), found.layout or "", list(found.problems))
 
 
 def canonical(tables: Sequence[Table], indicator: str) -> dict[str, Any] | None:
@@ -105,10 +116,22 @@ def rows_of(
             'a {"heading": …} of the file or a {"text": …}.'
         )
     try:
-        parsed = recognising.Mapping.from_json(mapping)
-        for batch in recognising.apply(parsed, tables, known):
-            yield batch if isinstance(batch, tuple) else (batch, None)
-    except (ValueError, KeyError, TypeError) as error:
+        parsed = recognising.Mapping.from_json(json.dumps(mapping))
+        applied = recognising.apply(parsed, tables, known)
+        nothing = None
+        for batch in applied:
+            # Rows whose area, edition or period could not be told are among the problems.
+            told = batch.filter(
+                pl.col("code").is_not_null()
+                & ~pl.col("code").eq("")
+                & ~pl.col("edition").eq("")
+                & ~pl.col("period").eq("")
+            )
+            nothing = told.head(0)
+            yield told, None
+        if nothing is not None:
+            yield nothing, applied.problems
+    except recognising.MappingError as error:
         raise CannotMap(str(error)) from error
 
 

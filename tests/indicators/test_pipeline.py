@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from dataclasses import asdict
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import polars as pl
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.utils import timezone
 
 from indicators.insight.live import arrays
@@ -37,6 +39,8 @@ from indicators.releases import (
     storage,
 )
 from indicators.releases.publish import CannotPublish
+from indicators.releases.reading import apart
+from indicators.releases.reading.model import Limits
 from tests import tiny_uk
 from tests.conftest import shares
 from tests.tiny_uk import COUNCILS, NEIGHBOURHOODS
@@ -50,6 +54,26 @@ def media(settings, tmp_path) -> Path:
     """Files of this test alone."""
     settings.MEDIA_ROOT = tmp_path / "media"
     return Path(settings.MEDIA_ROOT)
+
+
+@pytest.fixture(autouse=True)
+def read_here(request, monkeypatch) -> None:
+    """Read without a process of its own, which takes a second to begin, unless files are hostile.
+
+    What is read goes by way of the same folder.
+    """
+    if "hostile" in request.node.name or "bomb" in request.node.name:
+        return
+
+    def here(paths: Any, folder: Path, *, names: Any, tell: Any) -> Any:
+        asked = {"paths": [str(p) for p in paths], "names": names, "limits": asdict(Limits())}
+        (folder / apart.ASKED).write_text(json.dumps(asked))
+        apart.serve(folder)
+        return apart.load(folder)
+
+    monkeypatch.setattr(apart, "confine", lambda limits: None)
+    monkeypatch.setattr(apart, "end_with_parent", lambda: None)
+    monkeypatch.setattr(pipeline.reading, "in_subprocess", here)
 
 
 @pytest.fixture
@@ -683,3 +707,40 @@ def test_a_bomb_is_refused_without_being_unpacked(make_indicator, tmp_path, data
     left = sum(p.stat().st_size for p in media.rglob("*") if p.is_file())
     assert left < 10_000_000
     assert not Series.objects.exists()
+
+
+# With the recogniser, where it is there
+
+
+def test_a_new_indicator_is_made_of_its_definition_when_staged(
+    make_indicator, file, dataset, clock
+):
+    pytest.importorskip("indicators.releases.recognising", reason="recognising is not merged yet")
+    make_indicator()
+    lines = [
+        "LSOA code,Share of people who sing (%)",
+        *(f"{c},{n + 0.5}" for n, c in enumerate(NEIGHBOURHOODS[:12])),
+    ]
+    release = pipeline.receive(
+        paths=[file("\n".join(lines), "singing-2021.csv")], by=None, at=clock(), dataset=dataset
+    )
+    pipeline.check_release(release=release, at=clock())
+    assert not findings.numbers(release.problems)[0], release.problems
+    pipeline.stage_release(release=release, at=clock())
+    series = Series.objects.select_related("indicator__scope").get(release=release)
+    assert series.indicator.scope.code == "E92000001"
+    assert not series.indicator.headline
+    assert arrays([series.pk])[series.pk][0][:12].tolist() == [n + 0.5 for n in range(12)]
+
+
+def test_postcodes_and_points_are_told_by_what_is_held(db):
+    found = known.postcodes(pl.Series(["AB11AB", None, "ZZ99ZZ", "AB11AB"]))
+    assert found.to_list() == [NEIGHBOURHOODS[1], None, None, NEIGHBOURHOODS[1]]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT ST_X(p), ST_Y(p) FROM (SELECT ST_Transform(ST_SetSRID(ST_Point(401500, 499500)"
+            ", 27700), 4326) AS p) x"
+        )
+        lon, lat = cursor.fetchone()
+    located = known.locate(pl.Series([lon, 0.0, None]), pl.Series([lat, 0.0, lat]))
+    assert located.to_list() == [NEIGHBOURHOODS[5], None, None]

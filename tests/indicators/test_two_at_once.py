@@ -22,7 +22,7 @@ from indicators.releases.storage import KEYS
 from tests.conftest import shares
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-SIXTEEN = [float(n) for n in range(1, 17)]
+SIXTEEN: list[float | None] = [float(n) for n in range(1, 17)]
 # What these tests commit; all that hangs from it goes with it, and nothing else is in them.
 MADE = (
     "indicators_licence", "indicators_theme", "indicators_indicator", "indicators_dataset",
@@ -96,7 +96,7 @@ def received(dataset: Dataset, slug: str) -> Release:
     )
 
 
-def live() -> list[float]:
+def live() -> list[float | None]:
     row = LiveSeries.objects.get(edition__slug="lsoa", live__endswith__isnull=True)
     return [float(v) for v in arrays([row.series_id])[row.series_id][0]]
 
@@ -136,7 +136,7 @@ def test_one_release_is_published_once_and_two_of_them_one_after_the_other(
 def test_two_corrections_and_a_withdrawal_at_once_never_wait_in_a_ring(committed: Dataset) -> None:
     first, second, third = (received(committed, slug) for slug in "abc")
     for n, release in enumerate((first, second, third)):
-        stage(release=release, table=shares([v + n for v in SIXTEEN]), at=NOW)
+        stage(release=release, table=shares([float(v + n) for v in range(1, 17)]), at=NOW)
     publish(release=first, by=None, at=NOW)
     later = NOW + timedelta(minutes=1)
 
