@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from django.db import connection, transaction
 
+from areas.hierarchy import successors_of
 from areas.models import Area, AreaGroup, GroupMember
 
 # As areas are coded: GSS, and the small areas of Northern Ireland that came before it.
@@ -65,19 +66,6 @@ FROM areas_area a JOIN areas_areatype k ON k.slug = a.area_type_id
 """
 BY_CODE = f"{CANDIDATES} WHERE a.code = ANY(%s)"
 BY_ID = f"{CANDIDATES} WHERE a.id = ANY(%s)"
-# What each ended area became, followed on until it is current, as areas.hierarchy.successors does
-# for one.
-BECAME = """
-WITH RECURSIVE onward(start_id, area_id) AS (
-    SELECT id, id FROM unnest(%s::int[]) AS id
-  UNION
-    SELECT onward.start_id, c.to_area_id FROM onward
-    JOIN areas_areachange c ON c.from_area_id = onward.area_id
-    WHERE c.to_area_id IS NOT NULL AND c.kind <> 'rename'
-)
-SELECT o.start_id, a.id FROM onward o JOIN areas_area a ON a.id = o.area_id
-WHERE a.valid_to IS NULL AND a.id <> o.start_id ORDER BY o.start_id, a.name, a.code
-"""
 
 
 class Unresolved(NamedTuple):
@@ -335,17 +323,6 @@ def fitting(candidates: list[Candidate], kind: str, *, strict: bool) -> list[Can
         return candidates
     of_kind = [c for c in candidates if c.area_type == kind]
     return of_kind if of_kind or strict else candidates
-
-
-def successors_of(area_ids: Sequence[int]) -> dict[int, list[int]]:
-    """Return the current areas that each ended one became. One query, none for none."""
-    found: dict[int, list[int]] = {}
-    if area_ids:
-        with connection.cursor() as cursor:
-            cursor.execute(BECAME, (list(area_ids),))
-            for start, pk in cursor.fetchall():
-                found.setdefault(start, []).append(pk)
-    return found
 
 
 def new_token() -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
@@ -109,6 +109,18 @@ JOIN areas_edition e ON e.id = g.edition_id AND e.area_type_id <> ALL(%(many)s)
 JOIN areas_areatype t ON t.slug = e.area_type_id
 ORDER BY t.rank, e.date DESC, e.slug
 """
+# What each ended area became, followed on until it is current.
+BECAME = """
+WITH RECURSIVE onward(start_id, area_id) AS (
+    SELECT id, id FROM unnest(%s::int[]) AS id
+  UNION
+    SELECT onward.start_id, c.to_area_id FROM onward
+    JOIN areas_areachange c ON c.from_area_id = onward.area_id
+    WHERE c.to_area_id IS NOT NULL AND c.kind <> 'rename'
+)
+SELECT o.start_id, a.id, a.name FROM onward o JOIN areas_area a ON a.id = o.area_id
+WHERE a.valid_to IS NULL AND a.id <> o.start_id ORDER BY o.start_id, a.name, a.code
+"""
 # Of wide areas only wide parts are listed: 42,000 neighbourhoods of the UK are a map of their own.
 DEEPEST_OF_WIDE = "authority"
 
@@ -128,12 +140,13 @@ class Parent(NamedTuple):
     """A wider area that an area is part of, and how it is known.
 
     `exact` is False where a best-fit set is on the way; `sources` are where the links came from,
-    the nearest first.
+    the nearest first; `direct` where it is one step away.
     """
 
     area: Area
     exact: bool
     sources: tuple[str, ...]
+    direct: bool
 
 
 @dataclass
@@ -247,7 +260,9 @@ def parents(area: Area) -> list[Parent]:
         )
         chosen |= dict(rivals if slug in MANY_AT_ONCE else rivals[:1])
     del chosen[area.pk]
-    found_parents = [Parent(areas[pk], way.exact, way.sources) for pk, way in chosen.items()]
+    found_parents = [
+        Parent(areas[pk], way.exact, way.sources, way.depth == 1) for pk, way in chosen.items()
+    ]
     return sorted(found_parents, key=lambda p: (p.area.area_type.rank, p.area.code))
 
 
@@ -431,23 +446,28 @@ def neighbours(area: Area, edition: Edition | None = None) -> Neighbours:
     return Neighbours(own.edition, found, reason)
 
 
+def became(area_ids: Iterable[int]) -> dict[int, list[tuple[int, str]]]:
+    """Return the id and name of the current areas that each ended one became, by name.
+
+    Only of areas that became something. One query, none for none.
+    """
+    ids = list(area_ids)
+    found: dict[int, list[tuple[int, str]]] = {}
+    if ids:
+        with connection.cursor() as cursor:
+            cursor.execute(BECAME, (ids,))
+            for start, pk, name in cursor.fetchall():
+                found.setdefault(start, []).append((pk, name))
+    return found
+
+
+def successors_of(area_ids: Iterable[int]) -> dict[int, list[int]]:
+    """Return the ids of the current areas that each ended one became, by name. As `became`."""
+    return {start: [pk for pk, _ in after] for start, after in became(area_ids).items()}
+
+
 def successors(area: Area) -> list[Area]:
-    """Return the areas that an ended one became, followed on until they are current. One query."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            WITH RECURSIVE onward(area_id) AS (
-                SELECT %s::int
-              UNION
-                SELECT c.to_area_id FROM onward
-                JOIN areas_areachange c ON c.from_area_id = onward.area_id
-                WHERE c.to_area_id IS NOT NULL AND c.kind <> 'rename'
-            )
-            SELECT a.id FROM onward JOIN areas_area a ON a.id = onward.area_id
-            WHERE a.valid_to IS NULL AND a.id <> %s ORDER BY a.name
-            """,
-            (area.pk, area.pk),
-        )
-        ids = [pk for (pk,) in cursor.fetchall()]
+    """Return the current areas that an ended one became, by name. Two queries."""
+    ids = successors_of([area.pk]).get(area.pk, [])
     by_pk = Area.objects.select_related("area_type").in_bulk(ids)
     return [by_pk[pk] for pk in ids]

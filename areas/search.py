@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
-from areas.hierarchy import ancestors
+from areas.hierarchy import ancestors, became
 from areas.history import former_names
 from areas.models import Area, AreaType, Postcode
 from areas.reading import (
@@ -149,18 +149,6 @@ JOIN areas_areatype t ON t.slug = p.area_type_id
 WHERE o.from_area_id = ANY(%s) AND o.to_area_id <> o.from_area_id
   AND t.rank <= (SELECT rank FROM areas_areatype WHERE slug = 'authority')
 ORDER BY o.from_area_id, t.rank DESC, p.valid_to IS NOT NULL, e.date DESC, s.kind DESC, p.name
-"""
-FOLLOWED_BY = """
-WITH RECURSIVE onward(start, area_id) AS (
-    SELECT id, id FROM unnest(%s::int[]) AS id
-  UNION
-    SELECT onward.start, c.to_area_id FROM onward
-    JOIN areas_areachange c ON c.from_area_id = onward.area_id
-    WHERE c.to_area_id IS NOT NULL AND c.kind <> 'rename'
-)
-SELECT onward.start, array_agg(DISTINCT a.name ORDER BY a.name)
-FROM onward JOIN areas_area a ON a.id = onward.area_id
-WHERE a.valid_to IS NULL AND a.id <> onward.start GROUP BY onward.start
 """
 
 
@@ -595,11 +583,8 @@ def describe(ids: list[int], notes: dict[int, str]) -> list[Found]:
     with connection.cursor() as cursor:
         cursor.execute(PARENTS, (ids,))
         parents = dict(cursor.fetchall())
-        ended = [pk for pk, area in areas.items() if area.valid_to]
-        followed: dict[int, list[str]] = {}
-        if ended:
-            cursor.execute(FOLLOWED_BY, (ended,))
-            followed = dict(cursor.fetchall())
+    after = became(pk for pk, area in areas.items() if area.valid_to)
+    followed = {pk: list(dict.fromkeys(name for _, name in some)) for pk, some in after.items()}
     found = []
     for pk in ids:
         area = areas[pk]

@@ -9,11 +9,12 @@ from functools import lru_cache
 from pathlib import Path
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
+from django.db.models import F
 from pmtiles.reader import MmapSource, Reader
 from psycopg import sql
 
-from areas.models import Edition
+from areas.models import Edition, GeographyVersion
 
 LAYER = "areas"
 # The deepest zoom baked; maps stretch it further in. Small areas need more than wide ones.
@@ -81,7 +82,10 @@ def bake(edition: Edition) -> str:
     with draft.open("rb") as file:
         tile_hash = hashlib.file_digest(file, "sha256").hexdigest()[:32]
     draft.rename(archive_path(tile_hash))
-    Edition.objects.filter(pk=edition.pk).update(tile_hash=tile_hash)
+    with transaction.atomic():
+        Edition.objects.filter(pk=edition.pk).update(tile_hash=tile_hash)
+        # Pages that are kept for a version name the old tiles, or none.
+        GeographyVersion.objects.filter(pk=1).update(version=F("version") + 1)
     edition.tile_hash = tile_hash
     return tile_hash
 

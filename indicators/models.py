@@ -210,6 +210,8 @@ class Release(models.Model):
     withdrawn_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
     )
+    # For readers: it stands beside the figures wherever they are read as they once stood.
+    withdrawn_reason = models.CharField(max_length=500, blank=True, db_default="")
 
     class Meta:
         constraints: ClassVar = [
@@ -556,6 +558,21 @@ class DataVersion(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(id=1), name="dataversion_single")
+        ]
+
+
+class CatalogueVersion(models.Model):
+    """One row that Postgres moves with any edit of what describes figures, however it is made.
+
+    Indicators, datasets, licences, themes, and what a release says of itself.
+    """
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    version = models.BigIntegerField(default=1)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(id=1), name="catalogueversion_single")
         ]
 
 

@@ -19,12 +19,15 @@ from areas.models import (
     OverlapSet,
     Postcode,
 )
+from indicators.insight.live import data_version, version_and_time
 from indicators.models import (
     AuditEntry,
     Bucket,
     Coverage,
+    Dataset,
     DataVersion,
     Indicator,
+    Licence,
     LiveSeries,
     Observation,
     Period,
@@ -32,6 +35,7 @@ from indicators.models import (
     Series,
     SeriesInput,
     Standing,
+    Theme,
 )
 from tests.conftest import NOON, shares
 from tests.tiny_uk import COUNCILS, NEIGHBOURHOODS, WARDS
@@ -447,3 +451,26 @@ def test_the_audit_log_is_only_ever_added_to(refused, live):
 def test_there_is_one_data_version(refused):
     with pytest.raises(IntegrityError, match="dataversion_single"), transaction.atomic():
         DataVersion.objects.create(id=2)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda: Indicator.objects.filter(slug="share").update(caveats="Mind this."),
+        lambda: Dataset.objects.update(description="Counted by hand."),
+        lambda: Licence.objects.update(redistributable=False),
+        lambda: Theme.objects.update(name="People and homes"),
+        lambda: Release.objects.update(redistributable=False),
+        lambda: Indicator.objects.get().save(),
+    ],
+)
+def test_any_edit_of_what_describes_figures_moves_what_caches_are_keyed_by(live, edit):
+    before, moved_at = version_and_time()
+    edit()
+    assert version_and_time() == (before + 1, moved_at), "figures themselves have not moved"
+
+
+def test_work_on_a_release_that_nobody_reads_of_moves_nothing(live):
+    before = data_version()
+    Release.objects.update(staged_at=F("received_at"), name=F("name"))
+    assert data_version() == before

@@ -11,11 +11,9 @@ from rest_framework.request import Request
 
 from areas.models import Edition
 from indicators.api.endpoint import Asked, Endpoint
-from indicators.api.observations import instant
 from indicators.api.parameters import many
-from indicators.api.places import Small
-from indicators.api.problems import Problem
-from indicators.insight.observations import known, public_releases
+from indicators.api.places import Detail, Small
+from indicators.insight.observations import instant, known, public_releases
 from indicators.models import Dataset, Indicator, LiveSeries, Release, Theme
 from indicators.statistics.periods import period_text
 
@@ -71,8 +69,8 @@ RELEASES = {
     "status": pl.String,
     "published_at": pl.String,
     "withdrawn_at": pl.String,
+    "withdrawn_reason": pl.String,
 }
-NONE = "No {} “{}” is public here. {} lists them."
 
 
 def public_indicators() -> QuerySet[Indicator]:
@@ -145,7 +143,7 @@ def indicator_row(one: Indicator) -> dict[str, Any]:
     }
 
 
-class IndicatorDetail(Endpoint):
+class IndicatorDetail(Detail):
     """One indicator, with the editions and periods that it has figures for now."""
 
     group = "Catalogue"
@@ -156,13 +154,14 @@ class IndicatorDetail(Endpoint):
     results_as: ClassVar = {"json": "IndicatorDetail"}
     tries: ClassVar = (("Average household size", "/api/v1/indicators/household-size"),)
 
-    def answer(self, request: Request, asked: Asked, **path: Any) -> HttpResponseBase:
-        """Answer an indicator that has, or had, anything public."""
-        one = public_indicators().filter(slug=path["slug"]).first()
-        if one is None:
-            raise Problem(
-                "not-found", NONE.format("indicator", path["slug"][:40], "/api/v1/indicators")
-            )
+    what = ("indicator", "/api/v1/indicators")
+
+    def held(self) -> QuerySet[Indicator]:
+        """Return the indicators that have, or had, anything public."""
+        return public_indicators()
+
+    def body(self, one: Indicator) -> dict[str, Any]:
+        """Return an indicator with what it has figures for now."""
         lives = (
             LiveSeries.objects.filter(indicator=one, live__endswith__isnull=True)
             .order_by("edition__area_type__rank", "edition__slug", "period__end", "period__start")
@@ -171,7 +170,7 @@ class IndicatorDetail(Endpoint):
                 "period__end", "period__label",
             )
         )  # fmt: skip
-        body = {
+        return {
             **indicator_row(one),
             "available": [
                 {
@@ -185,7 +184,6 @@ class IndicatorDetail(Endpoint):
                 for edition, kind, breakdown, series, start, end, label in lives
             ],
         }
-        return self.reply(request, body, "application/json")
 
 
 class DatasetList(Small):
@@ -222,7 +220,7 @@ def dataset_row(one: Dataset) -> dict[str, Any]:
     }
 
 
-class DatasetDetail(Endpoint):
+class DatasetDetail(Detail):
     """One dataset, with its public releases."""
 
     group = "Catalogue"
@@ -233,19 +231,19 @@ class DatasetDetail(Endpoint):
     results_as: ClassVar = {"json": "DatasetDetail"}
     tries: ClassVar = (("Census 2011", "/api/v1/datasets/census-2011"),)
 
-    def answer(self, request: Request, asked: Asked, **path: Any) -> HttpResponseBase:
-        """Answer a dataset that has, or had, a public release."""
-        one = public_datasets().filter(slug=path["slug"]).first()
-        if one is None:
-            raise Problem(
-                "not-found", NONE.format("dataset", path["slug"][:40], "/api/v1/datasets")
-            )
+    what = ("dataset", "/api/v1/datasets")
+
+    def held(self) -> QuerySet[Dataset]:
+        """Return the datasets that have, or had, a public release."""
+        return public_datasets()
+
+    def body(self, one: Dataset) -> dict[str, Any]:
+        """Return a dataset with its public releases."""
         releases = public_releases().filter(dataset=one).select_related("dataset", "licence")
-        body = {
+        return {
             **dataset_row(one),
             "releases": [release_row(r) for r in releases.order_by("-published_at", "slug")],
         }
-        return self.reply(request, body, "application/json")
 
 
 class ReleaseList(Small):
@@ -289,10 +287,11 @@ def release_row(one: Release) -> dict[str, Any]:
         "redistributable": one.may_be_passed_on,
         "published_at": instant(one.published_at),
         "withdrawn_at": instant(one.withdrawn_at),
+        "withdrawn_reason": one.withdrawn_reason,
     }
 
 
-class ReleaseDetail(Endpoint):
+class ReleaseDetail(Detail):
     """One release."""
 
     group = "Catalogue"
@@ -303,15 +302,15 @@ class ReleaseDetail(Endpoint):
     results_as: ClassVar = {"json": "Release"}
     tries: ClassVar = (("Census 2011", "/api/v1/releases/census-2011"),)
 
-    def answer(self, request: Request, asked: Asked, **path: Any) -> HttpResponseBase:
-        """Answer a release that is, or was, public."""
-        rows = public_releases().select_related("dataset", "licence")
-        one = rows.filter(slug=path["slug"]).first()
-        if one is None:
-            raise Problem(
-                "not-found", NONE.format("release", path["slug"][:40], "/api/v1/releases")
-            )
-        return self.reply(request, release_row(one), "application/json")
+    what = ("release", "/api/v1/releases")
+
+    def held(self) -> QuerySet[Release]:
+        """Return the releases that are, or were, public."""
+        return public_releases().select_related("dataset", "licence")
+
+    def body(self, one: Release) -> dict[str, Any]:
+        """Return a release as it is listed."""
+        return release_row(one)
 
 
 class Root(Endpoint):
@@ -321,7 +320,7 @@ class Root(Endpoint):
     about = (
         "Where everything is",
         "The addresses of every list, and the data version, which moves whenever anything "
-        "goes public.",
+        "goes public, or what describes it is edited.",
     )
     results_as: ClassVar = {"json": "Root"}
     tries: ClassVar = (("The beginning", "/api/v1/"),)

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Any
 from urllib.parse import quote
 
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -16,6 +17,7 @@ from indicators.api.endpoint import Asked, Endpoint
 from indicators.api.formats import Form
 from indicators.api.problems import KINDS
 from indicators.api.schema import schema
+from indicators.insight.live import at_time
 
 
 class Yaml(Form):
@@ -54,6 +56,8 @@ def reference(request: HttpRequest) -> HttpResponse:
     groups: dict[str, list[dict[str, Any]]] = {}
     for path, methods in found["paths"].items():
         for operation in methods.values():
+            if not operation["x-try"] and "{series}" in path:
+                operation = operation | {"x-try": tries_of_series(path)}
             line = operation_line(path, operation, found["components"]["schemas"], root)
             groups.setdefault(operation["tags"][0], []).append(line)
     context = {
@@ -71,6 +75,25 @@ def reference(request: HttpRequest) -> HttpResponse:
         ],
     }
     return render(request, "api.html", context)
+
+
+def tries_of_series(path: str) -> list[dict[str, str]]:
+    """Return what to try of one series: one that is held here, as numbers are a site's own.
+
+    The first that is public and may be passed on; nothing while there is none. One query.
+    """
+    free = Q(series__release__redistributable=True, series__release__licence__redistributable=True)
+    series = at_time(None).filter(free).order_by("series_id")
+    pk = series.values_list("series_id", flat=True).first()
+    if pk is None:
+        return []
+    at = f"/api/v1{path.removeprefix('/api/v1')}".replace("{series}", str(pk))
+    if not path.endswith("/observations"):
+        return [{"words": "A series that is held here", "path": at}]
+    return [
+        {"words": "All of it as CSV", "path": f"{at}.csv", "options": " -O -J"},
+        {"words": "All of it as Parquet", "path": f"{at}.parquet", "options": " -O -J"},
+    ]
 
 
 def operation_line(

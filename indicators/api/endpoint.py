@@ -30,14 +30,18 @@ from indicators.api import parameters
 from indicators.api.described import Described
 from indicators.api.formats import TABLES, Csv, Json, Negotiation, Parquet
 from indicators.api.parameters import CURSOR_PARAM, Param, format_param
-from indicators.api.problems import Problem, answer
+from indicators.api.problems import Problem, answer, no_page
 from indicators.api.throttles import ReaderThrottle
 from indicators.exports.streams import csv_pieces, json_pieces, json_rows, parquet_pieces
 from indicators.insight.live import data_version
+from indicators.presenters.words import listed
 
 READ = "GET, HEAD, OPTIONS"
-EXPOSED = "ETag, Link, Retry-After, Content-Disposition, X-Request-Id"
+WITHDRAWN = "Levelup-Withdrawn"
+EXPOSED = f"ETag, Link, Retry-After, Content-Disposition, X-Request-Id, {WITHDRAWN}"
 PIECE_ROWS = 10_000
+# What says how an answer is given, and not of what.
+SHAPING = frozenset({"cursor", "limit", "precision", "format"})
 Asked = dict[str, Any]
 
 
@@ -109,14 +113,23 @@ class Endpoint(APIView):
         return tagged(found, tag, headers)
 
     def stream(
-        self, request: Request, pieces: Iterable[bytes], media_type: str, name: str, extension: str
+        self,
+        request: Request,
+        pieces: Iterable[bytes],
+        media_type: str,
+        name: str,
+        extension: str,
+        more: dict[str, str] | None = None,
     ) -> HttpResponseBase:
-        """Answer pieces as they come, tagged by the data version, the code and the format."""
+        """Answer pieces as they come, tagged by the data version, the code and the format.
+
+        `more` are further headers.
+        """
         tag = f'"{self.version}-{settings.CODE_VERSION}-{extension}"'
         found: HttpResponseBase | None = get_conditional_response(request, etag=tag)
         if found is None:
             found = StreamingHttpResponse(pieces, content_type=media_type)
-        headers = {}
+        headers = dict(more or {})
         if extension != "json":
             safe = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "levelup"
             headers["Content-Disposition"] = f'attachment; filename="{safe}.{extension}"'
@@ -126,16 +139,21 @@ class Endpoint(APIView):
         return tagged(found, tag, headers)
 
     def table(
-        self, request: Request, frames: Iterable[pl.DataFrame], schema: dict[str, Any], name: str
+        self,
+        request: Request,
+        frames: Iterable[pl.DataFrame],
+        schema: dict[str, Any],
+        name: str,
+        more: dict[str, str] | None = None,
     ) -> HttpResponseBase:
-        """Answer every row as CSV or Parquet, a frame at a time."""
+        """Answer every row as CSV or Parquet, a frame at a time; `more` are further headers."""
         kind = request.accepted_renderer.format
         if kind == Csv.format:
             pieces = csv_pieces(frames, schema)
-            return self.stream(request, pieces, "text/csv; charset=utf-8", name, kind)
+            return self.stream(request, pieces, "text/csv; charset=utf-8", name, kind, more)
         notes = {"source": request.build_absolute_uri(), "data_version": str(self.version)}
         pieces = parquet_pieces(frames, schema, notes)
-        return self.stream(request, pieces, Parquet.media_type, name, kind)
+        return self.stream(request, pieces, Parquet.media_type, name, kind, more)
 
 
 class Listing(Endpoint):
@@ -172,6 +190,13 @@ class Listing(Endpoint):
         """Return what a reader should know about the list, or nothing."""
         return ""
 
+    def nothing(self, asked: Asked) -> str:
+        """Return why the list is empty."""
+        given = conditions(self.params, asked)
+        if len(given) > 1:
+            return f"Nothing meets all of {listed(given)} at once: leave one of them out."
+        return f"Nothing meets {given[0]}: leave it out." if given else "Nothing is held here yet."
+
     def answer(self, request: Request, asked: Asked, **path: Any) -> HttpResponseBase:
         """Answer a page, or everything."""
         if request.accepted_renderer.format in {"csv", "parquet"}:
@@ -181,8 +206,15 @@ class Listing(Endpoint):
             return self.table(request, frames, self.columns, self.file_name)
         after = read_cursor(request, asked["cursor"])
         rows, onward = self.page(request, asked, after, asked["limit"])
-        more = {"message": words} if (words := self.message(asked)) else {}
-        return self.results(request, rows, onward, {"count": self.count(asked), **more})
+        head = {"count": self.count(asked), **self.words(asked, rows, after)}
+        return self.results(request, rows, onward, head)
+
+    def words(self, asked: Asked, rows: pl.DataFrame, after: Any) -> dict[str, str]:
+        """Return the message of a page that begins after `after`, or nothing."""
+        found = self.message(asked)
+        if not found and not rows.height and after is None:
+            found = self.nothing(asked)
+        return {"message": found} if found else {}
 
     def every_page(
         self, request: Request, asked: Asked, first: tuple[pl.DataFrame, Any]
@@ -219,6 +251,15 @@ class NotHere(Endpoint):
             "Nothing is at this address. /api/v1/ lists what there is, and /api/v1/docs/ says how "
             "to ask.",
         )
+
+
+def conditions(params: Sequence[Param], asked: Asked) -> list[str]:
+    """Return the names, in quotes, of the parameters that narrow an answer down."""
+    return [
+        f"“{p.name}”"
+        for p in params
+        if p.name not in SHAPING and asked[p.name] not in ([], p.default)
+    ]
 
 
 def open_to_all(response: HttpResponseBase) -> None:
@@ -280,11 +321,7 @@ def read_cursor(request: Request, cursor: str | None) -> Any:
     """
     if cursor is None:
         return None
-    refusal = Problem(
-        "not-found",
-        "There is no page at this cursor: it is cut short, or belongs to another question. Take it "
-        "from “next” of the page before, and change nothing else but “limit”.",
-    )
+    refusal = no_page()
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         asked, position = json.loads(base64.urlsafe_b64decode(padded.encode()))

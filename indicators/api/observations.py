@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -15,6 +16,7 @@ from rest_framework.request import Request
 from areas.models import AreaType, Edition
 from indicators.api import parameters
 from indicators.api.endpoint import (
+    WITHDRAWN,
     Asked,
     Endpoint,
     Listing,
@@ -34,7 +36,7 @@ from indicators.api.parameters import (
     codes,
     many,
 )
-from indicators.api.problems import Problem
+from indicators.api.problems import Problem, no_page, refuse_too_soon
 from indicators.exports.streams import json_rows
 from indicators.insight.live import at_time
 from indicators.insight.observations import (
@@ -42,6 +44,7 @@ from indicators.insight.observations import (
     Selection,
     Wanted,
     frames,
+    instant,
     known,
     page,
     periods_held,
@@ -49,6 +52,7 @@ from indicators.insight.observations import (
     select,
 )
 from indicators.models import Dataset, Indicator, LiveSeries, SeriesInput
+from indicators.presenters import words
 from indicators.statistics.markers import MARKERS
 from indicators.statistics.periods import period_text
 
@@ -62,6 +66,24 @@ WHICH = (
     LATEST,
     AS_AT,
 )
+# Longer files take seconds to write: several series of every neighbourhood at once.
+LONG_FILE = 200_000
+MOST_LONG_FILES = 60
+# A header is no place for a long list.
+MOST_NAMED = 20
+# What Wanted calls a condition, and what addresses do.
+ASKED_AS = {
+    "areas": "area",
+    "parents": "parent",
+    "types": "type",
+    "editions": "edition",
+    "indicators": "indicator",
+    "datasets": "dataset",
+    "releases": "release",
+    "periods": "period",
+    "as_at": "as_at",
+    "redistributable": "redistributable",
+}
 MISSING_KEYS = [m.letters for m in MARKERS if m.missing]
 SERIES: dict[str, Any] = {
     "id": pl.Int32,
@@ -88,6 +110,8 @@ SERIES: dict[str, Any] = {
     "plot_low": pl.Float64,
     "plot_high": pl.Float64,
     "histogram": pl.List(pl.Int64),
+    "withdrawn_at": pl.String,
+    "withdrawn_reason": pl.String,
     "withheld": pl.String,
 }
 RELATED = (
@@ -159,7 +183,7 @@ class SeriesList(Listing):
         rows = self.matching(asked).select_related(*RELATED).order_by("series_id")
         if after is not None:
             if not isinstance(after, int):
-                raise Problem("not-found", "There is no page at this cursor.")
+                raise no_page()
             rows = rows.filter(series_id__gt=after)
         every = list(rows[: limit + 1])
         frame = pl.DataFrame([series_row(one) for one in every[:limit]], schema=SERIES)
@@ -195,13 +219,10 @@ def series_row(one: LiveSeries) -> dict[str, Any]:
         "plot_low": series.plot_low if open_ else None,
         "plot_high": series.plot_high if open_ else None,
         "histogram": series.histogram if open_ else None,
+        "withdrawn_at": instant(release.withdrawn_at),
+        "withdrawn_reason": release.withdrawn_reason,
         "withheld": None if open_ else WITHHELD,
     }
-
-
-def instant(at: datetime | None) -> str | None:
-    """Return a moment as RFC 3339 in UTC."""
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z") if at else None
 
 
 def refuse_future(at: datetime | None) -> None:
@@ -273,7 +294,14 @@ class Figures(Endpoint):
                 f"Up to {n:,} rows were asked for, and a file has {most:,} at most. Ask for fewer "
                 "indicators, periods or levels at a time, or a series at a time.",
             )
-        return self.table(request, frames(selection), COLUMNS, name)
+        if n > LONG_FILE:
+            refuse_too_soon(
+                request,
+                "long-files",
+                MOST_LONG_FILES,
+                f"Files of up to {LONG_FILE:,} rows are not limited so.",
+            )
+        return self.table(request, frames(selection), COLUMNS, name, withdrawn_header(selection))
 
 
 class SeriesFigures(Figures):
@@ -297,9 +325,14 @@ class SeriesFigures(Figures):
         if request.accepted_renderer.format != "json":
             return self.whole(request, selection, name)
         refuse_withheld(selection)
-        head = {"count": selection.count(), "series": series_row(one)}
+        head = {
+            "count": selection.count(),
+            "series": series_row(one),
+            "withdrawn": withdrawn_rows(selection),
+        }
         pieces: Iterator[bytes] = streamed_json(head, frames(selection), COLUMNS)
-        return self.stream(request, pieces, "application/json", name, "json")
+        more = withdrawn_header(selection)
+        return self.stream(request, pieces, "application/json", name, "json", more)
 
 
 class ObservationList(Figures):
@@ -349,21 +382,20 @@ class ObservationList(Figures):
         as_at, after = asked["as_at"], None
         if position := read_cursor(request, asked["cursor"]):
             as_at, after = read_position(position)
-        selection = select(
-            Wanted(
-                areas=asked["area"],
-                parents=asked["parent"],
-                types=asked["type"],
-                editions=asked["edition"],
-                indicators=asked["indicator"],
-                datasets=asked["dataset"],
-                releases=asked["release"],
-                periods=asked["period"],
-                as_at=as_at,
-                latest=asked["latest"],
-                redistributable=asked["redistributable"],
-            )
+        wanted = Wanted(
+            areas=asked["area"],
+            parents=asked["parent"],
+            types=asked["type"],
+            editions=asked["edition"],
+            indicators=asked["indicator"],
+            datasets=asked["dataset"],
+            releases=asked["release"],
+            periods=asked["period"],
+            as_at=as_at,
+            latest=asked["latest"],
+            redistributable=asked["redistributable"],
         )
+        selection = select(wanted)
         if request.accepted_renderer.format != "json":
             return self.whole(request, selection, self.file_name)
         if selection.withheld and not selection.series:
@@ -374,10 +406,14 @@ class ObservationList(Figures):
             "count": selection.count(),
             "as_at": instant(selection.at),
             "withheld": withheld_rows(selection),
+            "withdrawn": withdrawn_rows(selection),
             "next": next_page(request, onward_at),
         }
+        if not rows.height and after is None:
+            head["message"] = why_nothing(wanted, selection)
         text = as_json(head)[:-1] + b',"results":[' + json_rows(rows) + b"]}"
-        return self.reply(request, text, "application/json", **link(head["next"]))
+        headers = {**link(head["next"]), **withdrawn_header(selection)}
+        return self.reply(request, text, "application/json", **headers)
 
 
 def read_position(position: Any) -> tuple[datetime, tuple[int, int]]:
@@ -391,7 +427,7 @@ def read_position(position: Any) -> tuple[datetime, tuple[int, int]]:
         if at.tzinfo is None or type(series) is not int or type(ordinal) is not int:
             raise ValueError
     except (TypeError, ValueError) as error:
-        raise Problem("not-found", "There is no page at this cursor.") from error
+        raise no_page() from error
     return at, (series, ordinal)
 
 
@@ -401,6 +437,46 @@ def withheld_rows(selection: Selection) -> list[dict[str, Any]]:
         {"release": w.release, "indicators": list(w.indicators), "reason": w.reason}
         for w in selection.withheld
     ]
+
+
+def withdrawn_rows(selection: Selection) -> list[dict[str, Any]]:
+    """Return the releases among these figures that have been taken back since, when and why."""
+    return [one._asdict() for one in selection.withdrawn]
+
+
+def withdrawn_header(selection: Selection) -> dict[str, str]:
+    """Return the header that says the same of a file; the reasons are in the list of releases."""
+    taken = [f'{one.release}; at="{one.withdrawn_at}"' for one in selection.withdrawn]
+    if len(taken) > MOST_NAMED:
+        taken = [*taken[:MOST_NAMED], f"and-others; n={len(taken) - MOST_NAMED}"]
+    return {WITHDRAWN: ", ".join(taken)} if taken else {}
+
+
+def why_nothing(wanted: Wanted, selection: Selection) -> str:
+    """Return why no figure answers: the conditions without any one of which some would.
+
+    Asks again without each condition, which only an empty answer is worth.
+    """
+    if selection.series and selection.candidates():
+        return "What is published there says nothing of these areas."
+    nothing = Wanted()
+    given = [n for n in ASKED_AS if getattr(wanted, n)]
+    if not given:
+        return "No figures are published here yet."
+    to_blame = []
+    for name in given:
+        other = select(replace(wanted, **{name: getattr(nothing, name)}))
+        if other.withheld or (other.series and other.candidates()):
+            to_blame.append(f"“{ASKED_AS[name]}”")
+    if not to_blame:
+        return "No figure meets these conditions, nor all but one of them. Ask for less at once."
+    if len(given) == 1:
+        return f"Nothing is published of this {to_blame[0]}."
+    if len(to_blame) == 1:
+        return f"No figure meets {to_blame[0]} together with the rest. Without it there are some."
+    return (
+        f"No figure meets {words.listed(to_blame)} at once. Without any one of them there are some."
+    )
 
 
 def refuse_withheld(selection: Selection) -> None:

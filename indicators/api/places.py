@@ -15,8 +15,9 @@ from django.http import HttpResponseBase
 from psycopg import sql
 from rest_framework.request import Request
 
-from areas.hierarchy import successors
+from areas.hierarchy import parents, successors
 from areas.models import Area, AreaChange, AreaType, Boundary, Edition, Member
+from areas.reading import in_degrees
 from areas.search import search
 from areas.within import ids_within
 from indicators.api import parameters
@@ -34,13 +35,16 @@ from indicators.api.parameters import (
     whole,
     yes_or_no,
 )
-from indicators.api.problems import Problem
+from indicators.api.problems import Problem, no_page, refuse_too_soon
 from indicators.insight.live import literal_ids
 from indicators.insight.observations import copied, known
 
 # How many places a question in words may find, in all its pages.
 MOST_FOUND = 200
 MOST_OUTLINES = 1_000
+# Pages with more outlines than this are counted: every neighbourhood of the UK is 45 of them.
+MANY_OUTLINES = 200
+MOST_MANY_OUTLINES = 200
 DECIMALS = 6
 AREAS = {
     "code": pl.String,
@@ -71,27 +75,6 @@ FROM unnest(%s::bytea[]) WITH ORDINALITY s (shape, at) ORDER BY at
 AT_POINT = """
 SELECT b.area_id FROM areas_boundary b
 WHERE ST_Intersects(b.geometry, ST_Transform(ST_SetSRID(ST_MakePoint({}, {}), 4326), 27700))
-"""
-# Every way up, step by step, with the sets that it goes by. An edition is reached by its shortest.
-PARENTS = """
-WITH RECURSIVE up(area_id, edition_id, depth, sets, best_fit) AS (
-    SELECT %s::int, 0, 0, '{}'::text[], false
-  UNION ALL
-    SELECT o.to_area_id, s.to_edition_id, up.depth + 1, up.sets || s.slug::text,
-        up.best_fit OR s.kind = 'best-fit'
-    FROM up JOIN areas_areaoverlap o ON o.from_area_id = up.area_id
-    JOIN areas_overlapset s ON s.id = o.overlap_set_id AND s.kind <> 'apportioned'
-    JOIN areas_edition f ON f.id = s.from_edition_id
-    JOIN areas_areatype ft ON ft.slug = f.area_type_id
-    JOIN areas_edition t ON t.id = s.to_edition_id
-    JOIN areas_areatype tt ON tt.slug = t.area_type_id AND tt.rank < ft.rank
-), nearest AS (
-    SELECT DISTINCT ON (edition_id) * FROM up WHERE depth > 0
-    ORDER BY edition_id, depth, best_fit, area_id, sets
-)
-SELECT a.code, a.name, a.area_type_id, e.slug, n.best_fit, n.depth, n.sets
-FROM nearest n JOIN areas_area a ON a.id = n.area_id JOIN areas_edition e ON e.id = n.edition_id
-JOIN areas_areatype t ON t.slug = a.area_type_id ORDER BY t.rank DESC, e.date DESC, a.code
 """
 CHILDREN = """
 SELECT s.slug, s.kind, e.slug, e.area_type_id, count(*)
@@ -193,19 +176,26 @@ class AreaList(Listing):
             return super().answer(request, asked, **path)
         after = read_cursor(request, asked["cursor"])
         rows, onward = self.page_with_ids(asked, after, asked["limit"])
+        if rows.height > MANY_OUTLINES:
+            refuse_too_soon(
+                request,
+                "many-outlines",
+                MOST_MANY_OUTLINES,
+                f"Pages of up to {MANY_OUTLINES:,} outlines are not limited so.",
+            )
         edition = asked["edition"][0] if len(asked["edition"]) == 1 else ""
         shapes = outlines(rows["id"].to_list(), edition, asked["precision"])
         address = next_page(request, onward)
-        return self.reply(
-            request, collection(rows, shapes, address), GeoJson.media_type, **link(address)
-        )
+        head = {"count": self.count(asked), "next": address, **self.words(asked, rows, after)}
+        content = collection(rows, shapes, head)
+        return self.reply(request, content, GeoJson.media_type, **link(address))
 
     def where(self, asked: Asked) -> sql.Composable:
         """Return the conditions that areas `a` must meet. Raises Unknown for what nothing has."""
         known("area", Area.objects.all(), "code", asked["code"])
         known("type of area", AreaType.objects.all(), "slug", asked["type"])
         editions = known("edition", Edition.objects.all(), "slug", asked["edition"])
-        parents = known("area", Area.objects.all(), "code", asked["parent"])
+        around = known("area", Area.objects.all(), "code", asked["parent"])
         parts: list[sql.Composable] = [sql.SQL("true")]
         if asked["code"]:
             parts.append(sql.SQL("a.code = ANY({})").format(sql.Literal(asked["code"])))
@@ -218,8 +208,8 @@ class AreaList(Listing):
                     "AND m.edition_id = ANY({}))"
                 ).format(literal_ids(editions.values()))
             )
-        if parents:
-            inside = ids_within(parents.values(), types=asked["type"], editions=asked["edition"])
+        if around:
+            inside = ids_within(around.values(), types=asked["type"], editions=asked["edition"])
             parts.append(sql.SQL("a.id = ANY({})").format(literal_ids(inside)))
         if asked["point"]:
             latitude, longitude = map(sql.Literal, asked["point"])
@@ -262,6 +252,10 @@ class AreaList(Listing):
         """Return what search says of the question."""
         return str(asked["message"])
 
+    def nothing(self, asked: Asked) -> str:
+        """Return why no area answers."""
+        return nowhere(*asked["point"]) if asked["point"] else super().nothing(asked)
+
     def page(
         self, request: Request, asked: Asked, after: Any, limit: int
     ) -> tuple[pl.DataFrame, Any]:
@@ -275,7 +269,7 @@ class AreaList(Listing):
         where = asked["where"]
         if asked["found"] is not None:
             if after is not None and not (isinstance(after, int) and 0 <= after < MOST_FOUND):
-                raise Problem("not-found", "There is no page at this cursor.")
+                raise no_page()
             start = after or 0
             every = copied(sql.SQL(LIST).format(where), schema)
             order = pl.DataFrame({"id": asked["found"]}, schema={"id": pl.Int32})
@@ -285,13 +279,26 @@ class AreaList(Listing):
         else:
             if after is not None:
                 if not isinstance(after, str) or "\x00" in after:
-                    raise Problem("not-found", "There is no page at this cursor.")
+                    raise no_page()
                 where = sql.SQL("{} AND a.code > {}").format(where, sql.Literal(after))
             query = sql.SQL(LIST + "ORDER BY a.code LIMIT {}").format(where, sql.Literal(limit + 1))
             every = copied(query, schema)
             rows = every.head(limit)
             onward = str(rows["code"][-1]) if every.height > limit else None
         return rows.with_columns(current=pl.col("current") == "t"), onward
+
+
+def nowhere(latitude: float, longitude: float) -> str:
+    """Return what is said where no outline holds a point."""
+    found = in_degrees(latitude, longitude, ["N", "E"])
+    if not found.problem:
+        return (
+            f"No outline that is asked for holds {found.written}: it is in the sea, in another "
+            f"country, or outside “type”, “edition” or “parent”.{found.hint}"
+        )
+    turned = in_degrees(longitude, latitude, ["N", "E"])
+    swapped = "" if turned.problem else f" Was {turned.written} meant? Latitude comes first."
+    return f"{found.problem}{swapped}"
 
 
 def outlines(ids: list[int], edition: str, precision: int) -> dict[int, tuple[str, str]]:
@@ -313,9 +320,12 @@ def outlines(ids: list[int], edition: str, precision: int) -> dict[int, tuple[st
 
 
 def collection(
-    rows: pl.DataFrame, shapes: dict[int, tuple[str, str]], address: str | None
+    rows: pl.DataFrame, shapes: dict[int, tuple[str, str]], about: dict[str, Any]
 ) -> bytes:
-    """Return a feature collection: an area without an outline has a null geometry."""
+    """Return a feature collection: an area without an outline has a null geometry.
+
+    `about` are members beside its features: how many there are in all, and what to know.
+    """
     drawn = pl.DataFrame(
         [(pk, *both) for pk, both in shapes.items()],
         schema={"id": pl.Int32, "edition": pl.String, "shape": pl.String},
@@ -336,13 +346,13 @@ def collection(
         )
         .to_series()
     )
-    head = as_json({"type": "FeatureCollection", "next": address})[:-1]
+    head = as_json({"type": "FeatureCollection", **about})[:-1]
     return head + b',"features":[' + ",\n".join(features).encode() + b"]}"
 
 
 def area_at(code: str) -> Area:
     """Return the area with a code. Raises Problem where nothing has it."""
-    area = Area.objects.filter(code=code.upper()).first()
+    area = Area.objects.select_related("area_type").filter(code=code.upper()).first()
     if area is None:
         raise Problem("not-found", f"No area has the code “{code[:20]}”. /api/v1/areas finds them.")
     return area
@@ -368,8 +378,9 @@ class AreaDetail(Endpoint):
     group = "Areas"
     about = (
         "One area",
-        "With its editions, every wider area that it is part of (and whether by an exact "
-        "nesting or a best fit), and how many areas are directly inside it.",
+        "With its editions, the wider areas that it is part of as its page names them, the nearest "
+        "first (and whether by an exact nesting or a best fit), and how many areas are directly "
+        "inside it.",
     )
     results_as: ClassVar = {"json": "AreaDetail"}
     tries: ClassVar = (("Middlesbrough", "/api/v1/areas/E06000002"),)
@@ -379,8 +390,6 @@ class AreaDetail(Endpoint):
         area = area_at(path["code"])
         root = request.build_absolute_uri(f"/api/v1/areas/{area.code}")
         with connection.cursor() as cursor:
-            cursor.execute(PARENTS, (area.pk,))
-            parents = cursor.fetchall()
             cursor.execute(CHILDREN, (area.pk,))
             children = cursor.fetchall()
         members = Member.objects.filter(area=area).select_related("edition")
@@ -398,15 +407,14 @@ class AreaDetail(Endpoint):
             ],
             "parents": [
                 {
-                    "code": code,
-                    "name": name,
-                    "type": kind,
-                    "edition": edition,
-                    "kind": "best-fit" if best_fit else "exact",
-                    "direct": depth == 1,
-                    "overlap_sets": sets,
+                    "code": wider.area.code,
+                    "name": wider.area.name,
+                    "type": wider.area.area_type_id,
+                    "kind": "exact" if wider.exact else "best-fit",
+                    "direct": wider.direct,
+                    "sources": list(wider.sources),
                 }
-                for code, name, kind, edition, best_fit, depth, sets in parents
+                for wider in reversed(parents(area))
             ],
             "children": [
                 {"edition": edition, "type": kind, "count": n, "kind": fit, "overlap_set": slug}
@@ -528,11 +536,36 @@ class Small(Listing):
         rows = self.matching(asked).order_by("slug")
         if after is not None:
             if not isinstance(after, str) or "\x00" in after:
-                raise Problem("not-found", "There is no page at this cursor.")
+                raise no_page()
             rows = rows.filter(slug__gt=after)
         every = list(rows[: limit + 1])
         frame = pl.DataFrame([self.row(one) for one in every[:limit]], schema=self.columns)
         return frame, every[limit - 1].slug if len(every) > limit else None
+
+
+class Detail(Endpoint):
+    """One thing by slug, where it is public."""
+
+    # What it is called, and the list that names them all.
+    what: ClassVar[tuple[str, str]] = ("", "")
+
+    def held(self) -> QuerySet[Any]:
+        """Return a queryset of everything that is public of this kind."""
+        raise NotImplementedError
+
+    def body(self, one: Any) -> dict[str, Any]:
+        """Return what is answered of one."""
+        raise NotImplementedError
+
+    def answer(self, request: Request, asked: Asked, **path: Any) -> HttpResponseBase:
+        """Answer the one that is asked for. Raises Problem where none is public by that name."""
+        one = self.held().filter(slug=path["slug"]).first()
+        if one is None:
+            what, where = self.what
+            raise Problem(
+                "not-found", f"No {what} “{path['slug'][:40]}” is public here. {where} lists them."
+            )
+        return self.reply(request, self.body(one), "application/json")
 
 
 class AreaTypeList(Small):

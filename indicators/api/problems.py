@@ -10,9 +10,11 @@ import structlog
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpResponse
 from rest_framework import exceptions
+from rest_framework.request import Request
 from rest_framework.views import set_rollback
 
 from indicators.insight.observations import Unknown
+from indicators.limits import in_minutes, wait_for
 
 log = structlog.get_logger("levelup.api")
 MEDIA_TYPE = "application/problem+json"
@@ -32,7 +34,7 @@ KINDS = {
     "not-found": (
         404,
         "There is no such thing here",
-        "The address, or something that it names (a code, a slug, a cursor), is not held.",
+        "The address, or something that it names (a code, a slug), is not held.",
     ),
     "method-not-allowed": (
         405,
@@ -52,7 +54,8 @@ KINDS = {
     "too-many-requests": (
         429,
         "Too many requests",
-        "One address may ask so many times a minute. “Retry-After” says how long to wait.",
+        "One address may ask so many times a minute, and less often for what takes long to write. "
+        "“Retry-After” says how many seconds to wait.",
     ),
     "fault": (
         500,
@@ -64,13 +67,46 @@ BY_STATUS = {status: kind for kind, (status, _, _) in KINDS.items()}
 
 
 class Problem(exceptions.APIException):
-    """An error of one of KINDS, with a sentence and, of parameters, one for each."""
+    """An error of one of KINDS, with a sentence and, of parameters, one for each.
 
-    def __init__(self, kind: str, detail: str, **more: Any) -> None:
+    `wait` is how many seconds to wait before the same is asked again.
+    """
+
+    def __init__(self, kind: str, detail: str, *, wait: int = 0, **more: Any) -> None:
         self.kind = kind
         self.status_code = KINDS[kind][0]
+        self.wait = wait
         self.more = more
         super().__init__(detail)
+
+
+def malformed(parameter: str, detail: str) -> Problem:
+    """Return the problem of one parameter that cannot be what it says."""
+    errors = [{"parameter": parameter, "detail": detail}]
+    return Problem("bad-parameters", f"“{parameter}”: {detail}", errors=errors)
+
+
+def no_page() -> Problem:
+    """Return the problem of a cursor that is not one of ours, or of another question."""
+    return malformed(
+        "cursor",
+        "There is no page at this cursor: it is cut short, or belongs to another question. Take it "
+        "from “next” of the page before, and change nothing else but “limit”.",
+    )
+
+
+def refuse_too_soon(request: Request, what: str, most: int, sentence: str) -> None:
+    """Count one more answer that takes long to write; raise Problem where that is too often.
+
+    `sentence` says what else there is to do.
+    """
+    if wait := wait_for(request, what, most):
+        raise Problem(
+            "too-many-requests",
+            f"{most:,} such answers an hour are the most for one address. Ask again in "
+            f"{in_minutes(wait)}. {sentence}",
+            wait=wait,
+        )
 
 
 def problem(kind: str, detail: str, *, instance: str = "", **more: Any) -> HttpResponse:
@@ -97,7 +133,10 @@ def answer(error: Exception, context: dict[str, Any]) -> HttpResponse:
     request = context.get("request")
     instance = request.path if request is not None else ""
     if isinstance(error, Problem):
-        return problem(error.kind, str(error.detail), instance=instance, **error.more)
+        reply = problem(error.kind, str(error.detail), instance=instance, **error.more)
+        if error.wait:
+            reply["Retry-After"] = str(error.wait)
+        return reply
     if isinstance(error, Unknown):
         return problem("not-found", str(error), instance=instance)
     if isinstance(error, (Http404, exceptions.NotFound)):

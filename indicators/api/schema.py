@@ -98,7 +98,8 @@ MEANING = {
     "valid_from": "The first day of the code.",
     "valid_to": "The day on which the code had ended; null if it has not.",
     "value": "The figure, not rounded; null where there is none.",
-    "withdrawn_at": "When it was taken back.",
+    "withdrawn_at": "When the release was taken back; null if it stands.",
+    "withdrawn_reason": "Why it was taken back; empty if it stands, or nothing was said.",
     "withheld": "Why the spread of the figures is left out; null where it is not.",
 }
 NULLABLE = {
@@ -174,16 +175,19 @@ NEXT = nullable("string", format="uri", description="Where the next page is; nul
 COUNT = nullable("integer", description="How many there are in all; null where dear to count.")
 
 
-def page_of(name: str) -> Schema:
-    """Return the schema of a page of a list."""
-    body = object_of(
-        {"count": COUNT, "next": NEXT, "results": {"type": "array", "items": ref(name)}}
-    )
+def list_of(properties: Schema) -> Schema:
+    """Return the schema of a list with `properties`, and words about it where there are any."""
+    body = object_of(properties)
     body["properties"]["message"] = {
         "type": "string",
-        "description": "What should be known about the list.",
+        "description": "What should be known about the list, such as why it is empty.",
     }
     return body
+
+
+def page_of(name: str) -> Schema:
+    """Return the schema of a page of a list."""
+    return list_of({"count": COUNT, "next": NEXT, "results": array(ref(name))})
 
 
 def widened(name: str, **more: Schema) -> Schema:
@@ -218,6 +222,13 @@ FIT = {
 }
 GEOMETRY = {"type": ["object", "null"], "description": "A geometry (RFC 7946), in WGS 84."}
 WITHHELD = object_of({"release": TEXT, "indicators": array(TEXT), "reason": TEXT})
+WITHDRAWN = object_of(
+    {
+        "release": TEXT,
+        "withdrawn_at": {"type": "string", "format": "date-time"},
+        "reason": TEXT,
+    }
+)
 PROBLEM = {
     "type": "object",
     "description": "What is wrong (RFC 9457).",
@@ -236,7 +247,7 @@ PROBLEM = {
 COMPONENTS: Schema = {
     **{name: row_schema(columns, ALWAYS.get(name, set())) for name, columns in ROWS.items()},
     **{f"{name}Page": page_of(name) for name in ROWS if name != "Observation"},
-    "ObservationPage": object_of(
+    "ObservationPage": list_of(
         {
             "count": COUNT,
             "as_at": {
@@ -245,6 +256,7 @@ COMPONENTS: Schema = {
                 "description": "The moment that every page of this answer is read at.",
             },
             "withheld": array(WITHHELD),
+            "withdrawn": array(WITHDRAWN),
             "next": NEXT,
             "results": array(ref("Observation")),
         }
@@ -253,6 +265,7 @@ COMPONENTS: Schema = {
         {
             "count": {"type": "integer"},
             "series": ref("Series"),
+            "withdrawn": array(WITHDRAWN),
             "results": array(ref("Observation")),
         }
     ),
@@ -274,10 +287,9 @@ COMPONENTS: Schema = {
                     "code": TEXT,
                     "name": TEXT,
                     "type": TEXT,
-                    "edition": TEXT,
                     "kind": FIT,
                     "direct": {"type": "boolean", "description": "Whether one step away."},
-                    "overlap_sets": array(TEXT),
+                    "sources": array(TEXT),
                 }
             )
         ),
@@ -308,9 +320,10 @@ COMPONENTS: Schema = {
             "properties": {"type": "object"},
         }
     ),
-    "AreaFeatures": object_of(
+    "AreaFeatures": list_of(
         {
             "type": {"type": "string", "enum": ["FeatureCollection"]},
+            "count": COUNT,
             "next": NEXT,
             "features": array(ref("AreaFeature")),
         }
@@ -358,7 +371,7 @@ COMPONENTS: Schema = {
             "version": TEXT,
             "data_version": {
                 "type": "integer",
-                "description": "Moves whenever anything goes public.",
+                "description": "Moves with anything that goes public or is edited.",
             },
             "docs": LINK,
             "links": {"type": "object", "additionalProperties": LINK},

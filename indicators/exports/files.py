@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from indicators.presenters.table import CODE, Column, Table
 # A spreadsheet would run a cell that begins so (OWASP, “CSV injection”).
 DANGEROUS = r"^[=+\-@\t\r\n]"
 LONGEST_SHEET_NAME = 31
+NOTES = ("column", "name", "unit", "period", "source", "licence", "note")
 WGS84 = 4326
 # Six decimals of a degree are about a tenth of a metre: finer than any outline we hold.
 PRECISION = 6
@@ -59,19 +61,66 @@ def harmless(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def csv(table: Table) -> bytes:
-    """Return UTF-8 CSV: codes first, keys as headings, missing empty, no formulas."""
-    return harmless(table.frame).write_csv().encode()
+    """Return UTF-8 CSV: codes first, keys as headings, missing empty, no formulas.
+
+    Unit and period are said on each row where they are the same for all, or else in headings.
+    """
+    return (
+        harmless(table.frame)
+        .rename(csv_headings(table))
+        .with_columns(repeated(table))
+        .write_csv()
+        .encode()
+    )
+
+
+def csv_headings(table: Table) -> dict[str, str]:
+    """Return the heading in CSV of each column that has another than its key."""
+    if table.each_row:
+        return {}
+    return {c.key: c.key_in_full for c in table.columns if c.kind in {"number", "whole"}}
+
+
+def repeated(table: Table) -> list[pl.Expr]:
+    """Return the columns that say the same on every row; nothing is said by nothing."""
+    words = pl.DataFrame(dict(table.each_row), schema=[k for k, _ in table.each_row])
+    safe = harmless(words).row(0, named=True) if table.each_row else {}
+    return [pl.lit(text or None, dtype=pl.String).alias(key) for key, text in safe.items()]
+
+
+def notes_csv(table: Table) -> bytes:
+    """Return what must travel with a CSV file as a CSV file beside it.
+
+    A row a column (its heading, name, unit, period, source and licence), then a row a note.
+    """
+    headings = csv_headings(table)
+    columns = [
+        (headings.get(c.key, c.key), c.heading, c.unit, c.period, c.source, c.licence, "")
+        for c in table.columns
+    ]
+    same = [(key, "", "", "", "", "", words) for key, words in table.each_row]
+    notes = [("", name, "", "", "", "", words) for name, words in [*table.notes, *left_out(table)]]
+    schema = dict.fromkeys(NOTES, pl.String)
+    rows = pl.DataFrame([*columns, *same, *notes], schema=schema, orient="row")
+    return harmless(rows).with_columns(pl.all().replace("", None)).write_csv().encode()
 
 
 def parquet(table: Table) -> bytes:
     """Return Parquet (zstd), with headings, units and sources as metadata of each column."""
-    arrow = table.frame.to_arrow()
+    arrow = table.frame.with_columns(repeated(table)).to_arrow()
     fields = [
         arrow.schema.field(c.key).with_metadata(
-            {"heading": c.heading, "unit": c.unit, "period": c.period, "source": c.source}
+            {
+                "heading": c.heading,
+                "unit": c.unit,
+                "period": c.period,
+                "source": c.source,
+                "licence": c.licence,
+            }
         )
         for c in table.columns
     ]
+    fields += [arrow.schema.field(key) for key, _ in table.each_row]
     metadata = {"title": table.title, **{f"note: {k}": v for k, v in table.notes}}
     target = io.BytesIO()
     pyarrow.parquet.write_table(
@@ -117,10 +166,14 @@ def note_lines(table: Table) -> list[tuple[str, str]]:
         for c in table.columns
         if c.source or c.licence
     ]
-    withheld = [
+    return [*table.notes, *columns, *left_out(table)]
+
+
+def left_out(table: Table) -> list[tuple[str, str]]:
+    """Return a note of each figure that is not in the file."""
+    return [
         ("Left out", f"{name}: its licence does not let us pass it on.") for name in table.withheld
     ]
-    return [*table.notes, *columns, *withheld]
 
 
 def sheet_name(text: str) -> str:
@@ -138,7 +191,8 @@ def number_format(column: Column) -> str:
 def geojson(table: Table) -> bytes:
     """Return GeoJSON (RFC 7946) with a feature an area, its geometry null where none is held.
 
-    Raises NoOutlines when no area of the table has an outline.
+    “title” and “notes” (pairs of a heading and words) stand beside the features. Raises NoOutlines
+    when no area of the table has an outline.
     """
     shapes = outlines(table, f"ST_AsGeoJSON(ST_Transform(b.geometry, {WGS84}), {PRECISION})")
     rows = table.frame.join(shapes, on=CODE, how="left", maintain_order="left")
@@ -151,7 +205,9 @@ def geojson(table: Table) -> bytes:
             pl.lit("}"),
         )
     ).to_series()
-    return f'{{"type":"FeatureCollection","features":[{",".join(features)}]}}'.encode()
+    about = {"type": "FeatureCollection", "title": table.title, "notes": note_lines(table)}
+    head = json.dumps(about, ensure_ascii=False)[:-1]
+    return f'{head},"features":[{",".join(features)}]}}'.encode()
 
 
 def geopackage(table: Table) -> bytes:
@@ -203,3 +259,6 @@ FORMATS = {
         Format("gpkg", "GeoPackage", "application/geopackage+sqlite3", geopackage, drawn=True),
     )
 }
+# What is had beside a file: CSV has no place for notes of its own.
+BESIDE = {"csv": Format("notes.csv", "Notes", "text/csv; charset=utf-8", notes_csv)}
+EVERY_FORMAT = {**FORMATS, **{f.extension: f for f in BESIDE.values()}}

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from areas.hierarchy import Level, Part, levels, named
+from areas.hierarchy import Level, Outline, Part, levels, named, outline
+from areas.models import Area
+from indicators.insight.kept import Kept
 from indicators.insight.live import arrays, described
 from indicators.models import Series
 from indicators.statistics.classes import classify
 from indicators.statistics.rank import Floats
 
-__all__ = ["Inside", "Level", "inside", "levels"]
+__all__ = ["Inside", "Level", "inside", "levels", "levels_in", "outline_of"]
 
 
 @dataclass
@@ -26,6 +28,21 @@ class Inside:
     classes: NDArray[np.int8]
     markers: NDArray[np.int8]
     areas: list[Part]
+
+
+_levels: Kept[int, list[Level]] = Kept(200)
+_outlines: Kept[int, tuple[Outline | None]] = Kept(1_000)
+
+
+def levels_in(area: Area, version: int) -> list[Level]:
+    """Return what `levels` says of `area`. One query, or none where it is kept."""
+    return _levels.get(version, [area.pk], lambda _: {area.pk: levels(area)})[area.pk]
+
+
+def outline_of(area: Area, version: int) -> Outline | None:
+    """Return what `outline` says of `area`. One query, or none where it is kept."""
+    (found,) = _outlines.get(version, [area.pk], lambda _: {area.pk: (outline(area),)})[area.pk]
+    return found
 
 
 def inside(level: Level, series_id: int, version: int | None = None) -> Inside:

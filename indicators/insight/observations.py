@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -20,6 +20,7 @@ from psycopg import sql
 
 from areas.models import Area, AreaType, Edition
 from areas.within import ids_within
+from indicators.insight.kept import Kept
 from indicators.insight.live import at_time, by_bucket, literal_ids, version_and_time
 from indicators.models import (
     Bucket,
@@ -81,6 +82,7 @@ COLUMNS = {
     "series": pl.Int32,
     "release": pl.String,
     "licence": pl.String,
+    "withdrawn_at": pl.String,
 }
 MARKS = pl.DataFrame(
     [(i, m.letters, m.meaning if m.missing else None) for i, m in enumerate(MARKERS)],
@@ -112,6 +114,14 @@ class Withheld(NamedTuple):
             f"The licence of “{self.name}” ({self.licence}) lets these figures be shown but not "
             "passed on."
         )
+
+
+class Withdrawn(NamedTuple):
+    """A release that has been taken back since, when (RFC 3339) and why, if that was said."""
+
+    release: str
+    withdrawn_at: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -152,6 +162,7 @@ class Chosen(NamedTuple):
     origin: str
     release: str
     licence: str
+    withdrawn_at: str | None
 
 
 @dataclass
@@ -165,6 +176,7 @@ class Selection:
     series: list[Chosen]
     places: pl.DataFrame | None
     withheld: list[Withheld]
+    withdrawn: list[Withdrawn]
     at: datetime
     version: int
     _by_edition: dict[int, pl.DataFrame] = field(default_factory=dict)
@@ -220,13 +232,24 @@ def select(wanted: Wanted) -> Selection:
     live = chosen(wanted, None if places is None else places["edition_id"].unique().to_list())
     series: list[Chosen] = []
     left_out: dict[tuple[str, str, str], set[str]] = {}
-    for one, name, licence, may_pass_on in live:
-        if may_pass_on:
+    withdrawn: dict[str, Withdrawn] = {}
+    for one, about in live:
+        if about.may_pass_on:
             series.append(one)
+            if one.withdrawn_at:
+                taken = Withdrawn(one.release, one.withdrawn_at, about.reason)
+                withdrawn.setdefault(one.release, taken)
         elif not wanted.redistributable:
-            left_out.setdefault((one.release, name, licence), set()).add(one.indicator)
+            key = (one.release, about.name, about.licence)
+            left_out.setdefault(key, set()).add(one.indicator)
     withheld = [Withheld(*key, tuple(sorted(slugs))) for key, slugs in left_out.items()]
-    return Selection(series, places, withheld, wanted.as_at or moved_at, version)
+    at = wanted.as_at or moved_at
+    return Selection(series, places, withheld, list(withdrawn.values()), at, version)
+
+
+def instant(at: datetime | None) -> str | None:
+    """Return a moment as RFC 3339 in UTC."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z") if at else None
 
 
 def public_releases() -> QuerySet[Release]:
@@ -263,11 +286,20 @@ def places_wanted(wanted: Wanted) -> pl.DataFrame | None:
     return frame_of(PLACES_OF, sql.SQL("m.area_id = ANY({})").format(literal_ids(ids)), PLACES)
 
 
-def chosen(wanted: Wanted, editions: list[int] | None) -> list[tuple[Chosen, str, str, bool]]:
-    """Return the live series that are wanted, in order of id. One query.
+class _About(NamedTuple):
+    """Of the release of a series: its name and licence, whether it may be passed on.
 
-    Each comes with the name of its release and licence, and whether it may be passed on.
+    And why it was withdrawn, if it was.
     """
+
+    name: str
+    licence: str
+    may_pass_on: bool
+    reason: str
+
+
+def chosen(wanted: Wanted, editions: list[int] | None) -> list[tuple[Chosen, _About]]:
+    """Return the live series that are wanted, in order of id, and their releases. One query."""
     if wanted.series is not None:
         # Whatever was ever public may be asked for by its number.
         rows: QuerySet[LiveSeries] = LiveSeries.objects.filter(series=wanted.series)
@@ -294,21 +326,23 @@ def chosen(wanted: Wanted, editions: list[int] | None) -> list[tuple[Chosen, str
         "series__release__slug",
         "series__release__licence", "series__release__name", "series__release__licence__name",
         "series__release__redistributable", "series__release__licence__redistributable",
+        "series__release__withdrawn_at", "series__release__withdrawn_reason",
     )  # fmt: skip
-    found: list[tuple[Chosen, str, str, bool]] = []
+    found: list[tuple[Chosen, _About]] = []
     last: dict[tuple[int, int, str], tuple[date, date, int]] = {}
     orders: list[tuple[tuple[int, int, str], tuple[date, date, int]]] = []
     for (
         pk, edition_id, indicator_id, start, end, n_values, missing, kind, edition, indicator,
         breakdown, label, origin, release, licence, release_name, licence_name, may, licence_may,
+        withdrawn_at, reason,
     ) in every:  # fmt: skip
         n_rows = n_values + sum(missing.values())
         text = period_text(start, end)
         one = Chosen(
             pk, edition_id, n_rows, kind, edition, indicator, breakdown, text, label, origin,
-            release, licence,
+            release, licence, instant(withdrawn_at),
         )  # fmt: skip
-        found.append((one, release_name, licence_name, may and licence_may))
+        found.append((one, _About(release_name, licence_name, may and licence_may, reason)))
         key, order = (indicator_id, edition_id, breakdown), (end, start, pk)
         last[key] = max(order, last.get(key, order))
         orders.append((key, order))
@@ -324,7 +358,7 @@ def periods_held(periods: Collection[ParsedPeriod]) -> list[int]:
     return [pk for pk, *both in rows.values_list("pk", "start", "end") if tuple(both) in ends]
 
 
-_members: dict[int, tuple[int, pl.DataFrame]] = {}
+_members: Kept[int, pl.DataFrame] = Kept(60)
 
 
 def members(edition: int, version: int) -> pl.DataFrame:
@@ -332,17 +366,12 @@ def members(edition: int, version: int) -> pl.DataFrame:
 
     Kept in the process until the data version moves. One query otherwise.
     """
-    kept = _members.get(edition)
-    if kept is None or kept[0] != version:
-        where = sql.SQL("m.edition_id = {}").format(sql.Literal(edition))
-        kept = (version, frame_of(PLACES_OF, where, PLACES))
-        _members[edition] = kept
-    return kept[1]
 
+    def read(editions: list[int]) -> dict[int, pl.DataFrame]:
+        where = sql.SQL("m.edition_id = {}").format(sql.Literal(editions[0]))
+        return {editions[0]: frame_of(PLACES_OF, where, PLACES)}
 
-def forget_members() -> None:
-    """Forget the areas that this process keeps, as tests with a database each must."""
-    _members.clear()
+    return _members.get(version, [edition], read)[edition]
 
 
 def frame_of(query: str, where: sql.Composable, schema: dict[str, Any]) -> pl.DataFrame:

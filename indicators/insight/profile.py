@@ -124,10 +124,22 @@ class Profile:
     group: Group | None = None
 
 
-def standpoint(area: Area) -> Standpoint:
-    """Return what `area` is part of, and the editions that each is in. Two queries."""
-    part_of = ancestors(area)
-    return Standpoint(area, part_of, editions_of([area.pk, *(a.pk for a in part_of)]))
+_standpoints: Kept[int, Standpoint] = Kept(500)
+
+
+def standpoint(area: Area, version: int | None = None) -> Standpoint:
+    """Return what `area` is part of, and the editions that each is in.
+
+    Two queries, or none where it is kept under `version`.
+    """
+
+    def read(_: list[int]) -> dict[int, Standpoint]:
+        part_of = ancestors(area)
+        editions = editions_of([area.pk, *(a.pk for a in part_of)])
+        return {area.pk: Standpoint(area, part_of, editions)}
+
+    kept = _standpoints.get(version, [area.pk], read)[area.pk]
+    return Standpoint(area, kept.part_of, kept.editions)
 
 
 _contents: Kept[None, list[Entry]] = Kept(1)
@@ -190,50 +202,72 @@ def profile(
             by_place.setdefault((places[one.edition_id], one.indicator_id), []).append(one)
     for (place_id, indicator_id), series in by_place.items():
         # Two editions of one place are two vintages of its data: the newest alone is shown.
-        newest = next(e for e in editions[place_id] if any(one.edition_id == e for one in series))
-        by_place[place_id, indicator_id] = [one for one in series if one.edition_id == newest]
+        held_in = {one.edition_id for one in series}
+        if len(held_in) > 1:
+            newest = next(e for e in editions[place_id] if e in held_in)
+            by_place[place_id, indicator_id] = [s for s in series if s.edition_id == newest]
 
     by_id = indicators_of(indicators, version)
     figures = [Figure(by_id[pk]) for pk in indicators]
 
-    @cache
-    def wider_of(holder: Area, scope: Area) -> list[tuple[str, Area]]:
-        return comparators(holder, chain, scope)
+    by_pk = {a.pk: a for a in chain}
+    may_hold = [
+        (a.pk, a) for a in chain if a is area or a.area_type_id in MAY_STAND_IN
+    ]  # The nearest first.
 
-    candidates: dict[int, list[tuple[Area, list[Live]]]] = {}
-    wanted: set[tuple[int, int]] = set()
-    for figure in figures:
-        pk, scope = figure.indicator.pk, figure.indicator.scope
-        figure.in_scope = any(a.pk == scope.pk for a in chain)
-        for place in chain:
-            if place is not area and place.area_type_id not in MAY_STAND_IN:
-                continue
-            if own := by_place.get((place.pk, pk)):
-                candidates.setdefault(pk, []).append((place, own))
-                wanted.update((s.series_id, place.pk) for s in own)
-                for _, wider in wider_of(place, scope):
-                    wanted.update((s.series_id, wider.pk) for s in by_place.get((wider.pk, pk), []))
-    rows = readings(wanted)
+    @cache
+    def wider_of(holder: int, indicator: Indicator) -> list[tuple[str, int]]:
+        return [(k, a.pk) for k, a in comparators(by_pk[holder], chain, indicator.scope)]
+
+    def asked(pk: int, holder: int, figure: Figure, own: Live) -> set[tuple[int, int]]:
+        """Return (series id, area id) of all that stands beside a figure, in its period."""
+        return {
+            (twin.series_id, wider)
+            for _, wider in wider_of(holder, figure.indicator)
+            if (twin := matching(by_place.get((wider, pk), []), own)) is not None
+        }
+
+    candidates: dict[int, list[tuple[int, list[Live]]]] = {}
+    nearest: set[tuple[int, int]] = set()
+    for pk, figure in zip(indicators, figures, strict=True):
+        figure.in_scope = figure.indicator.scope_id in by_pk
+        some = [(a, own) for a, _ in may_hold if (own := by_place.get((a, pk)))]
+        if not some:
+            continue
+        candidates[pk] = some
+        holder, own = some[0]
+        # Most say something of the nearest place in its latest period, and no more is read.
+        nearest.update((s.series_id, holder) for s in own)
+        nearest |= asked(pk, holder, figure, own[-1])
+    rows = readings(nearest)
     # A live series may say nothing of this place at all: crime in West Yorkshire, of Kent. Then
     # an earlier period may, and after that a wider place.
+    lacking = [
+        some[1:]
+        for some in candidates.values()
+        if not any((s.series_id, some[0][0]) in rows for s in some[0][1])
+    ]
+    rows |= readings({(s.series_id, a) for some in lacking for a, own in some for s in own})
     chosen: dict[int, list[Live]] = {}
-    for figure in figures:
-        for place, series in candidates.get(figure.indicator.pk, []):
-            held = [s for s in series if (s.series_id, place.pk) in rows]
+    others: set[tuple[int, int]] = set()
+    for pk, figure in zip(indicators, figures, strict=True):
+        for holder, series in candidates.get(pk, []):
+            held = [s for s in series if (s.series_id, holder) in rows]
             if held:
-                figure.holder = place
-                chosen[figure.indicator.pk] = [s for s in held if like(s, held[-1])]
+                figure.holder = by_pk[holder]
+                chosen[pk] = [s for s in held if like(s, held[-1])]
+                others |= asked(pk, holder, figure, held[-1])
                 break
+    rows |= readings(others - rows.keys() - nearest)
     shown = described([c[-1].series_id for c in chosen.values()], version)
     ranked = standings(latest(figures, chosen))
     few = [s.pk for s in shown.values() if s.n_members <= MOST_TICKS]
     packed = arrays(few)
 
-    by_pk = {a.pk: a for a in chain}
-    for figure in figures:
+    for pk, figure in zip(indicators, figures, strict=True):
         if figure.holder is None:
             continue
-        own = chosen[figure.indicator.pk]
+        own = chosen[pk]
         figure.series = shown[own[-1].series_id]
         figure.reading = rows.get((figure.series.pk, figure.holder.pk))
         figure.trend = [TrendPoint(s, rows.get((s.series_id, figure.holder.pk))) for s in own]
@@ -245,11 +279,11 @@ def profile(
             if group in by_pk
         ]
         figure.ranks.sort(key=lambda r: r.group.area_type.rank)
-        for key, wider in wider_of(figure.holder, figure.indicator.scope):
-            twin = matching(by_place.get((wider.pk, figure.indicator.pk), []), own[-1])
-            reading = rows.get((twin.series_id, wider.pk)) if twin else None
+        for key, wider in wider_of(figure.holder.pk, figure.indicator):
+            twin = matching(by_place.get((wider, pk), []), own[-1])
+            reading = rows.get((twin.series_id, wider)) if twin else None
             figure.benchmarks.append(
-                Benchmark(key, wider, reading, twin.series_id if twin else None)
+                Benchmark(key, by_pk[wider], reading, twin.series_id if twin else None)
             )
     if group is not None:
         alike = {

@@ -34,6 +34,7 @@ from indicators.presenters.figure import position, source
 from indicators.presenters.groups import group_figure, group_head
 from indicators.presenters.table import Column, Table
 from indicators.presenters.words import (
+    amount,
     listed,
     long_date,
     numbers,
@@ -65,12 +66,6 @@ def address(slug: str, **query: Any) -> str:
     return f"/indicators/{slug}/" + (f"?{urlencode(said, safe='/,')}" if said else "")
 
 
-def said(value: float, indicator: Indicator) -> str:
-    """Return a value as it stands in a sentence: £31,400, 12.5% or 22.1 minutes."""
-    unit = "" if indicator.unit == "%" else f" {unit_beside(indicator)}".rstrip()
-    return f"{with_prefix(value, indicator)}{unit}"
-
-
 def level_names(editions: Sequence[Edition]) -> dict[int, str]:
     """Return the plural of each edition by its id, with its year where a type has several."""
     kinds = [e.area_type_id for e in editions]
@@ -93,7 +88,7 @@ def answer(across: Across) -> list[str]:
     sentences = []
     if across.widest is not None and across.widest.value is not None:
         sentences.append(
-            f"{indicator.name} stood at {said(across.widest.value, indicator)} in {scope} {when}."
+            f"{indicator.name} stood at {amount(across.widest.value, indicator)} in {scope} {when}."
         )
     else:
         sentences.append(f"No figure is held for {scope} as a whole {when}.")
@@ -108,7 +103,7 @@ def answer(across: Across) -> list[str]:
     if whole.n_values < whole.n_members:
         among = f"the {whole.n_values:,} of {whole.n_members:,} {kind.name_plural} with a figure"
     if whole.lowest.value == whole.highest.value:
-        every = f"Every one of {among} has the same: {said(whole.lowest.value, indicator)}."
+        every = f"Every one of {among} has the same: {amount(whole.lowest.value, indicator)}."
         return [*sentences, every]
     middle = ""
     if whole.median is not None:
@@ -303,7 +298,7 @@ def against(across: Across, group: Benchmark, reading: GroupReading | None) -> d
     other = ""
     if reading is None and own_level is not None and own_level != here.edition:
         other = address(across.indicator.slug, level=own_level.slug, **{"with": group.token})
-    value = said(reading.value, across.indicator) if reading and reading.value is not None else ""
+    value = amount(reading.value, across.indicator) if reading and reading.value is not None else ""
     return {
         **group_head(group),
         "value": value,
@@ -747,6 +742,13 @@ def files_table(across: Across, order: Ints, page: str) -> Table:
         frame=frame,
         notes=file_notes(across, page),
         withheld=() if free else (indicator.name,),
+        each_row=(
+            ("period", across.chosen.text),
+            ("unit", unit_beside(indicator)),
+            ("release", release.slug),
+            ("source", f"{release.dataset.publisher}, {release.name}"),
+            ("licence", release.licence.name),
+        ),
         edition=across.chosen.edition.slug,
     )
 

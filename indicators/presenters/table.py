@@ -36,6 +36,12 @@ class Column:
         period = f", {self.period}" if self.period else ""
         return f"{self.heading}{unit}{period}"
 
+    @property
+    def key_in_full(self) -> str:
+        """The key with its unit and period: “taxpayer-income (£, 2021–22)”."""
+        about = ", ".join(part for part in (self.unit, self.period) if part)
+        return f"{self.key} ({about})" if about else self.key
+
 
 @dataclass(frozen=True)
 class Table:
@@ -44,6 +50,9 @@ class Table:
     `frame` has one column for each of `columns`, of that name, codes first. Null is missing, and
     never nought. `notes` are (heading, words) about the whole: sources, licences, as at, address.
     `withheld` names what was left out because its licence does not let us pass it on.
+    `each_row` are (key, words) that are the same for every row: where all figures are of one
+    period and release, formats without a place for notes say so on each row. Without it, such
+    formats say the unit and period of each column in its heading.
     """
 
     title: str
@@ -53,6 +62,7 @@ class Table:
     withheld: Sequence[str] = field(default_factory=tuple)
     # The edition that the areas of column `code` are drawn in, for formats with outlines.
     edition: str = ""
+    each_row: Sequence[tuple[str, str]] = field(default_factory=tuple)
 
     def __post_init__(self) -> None:
         """Refuse a frame whose columns are not those described."""

@@ -122,10 +122,13 @@ def publish(*, release: Release, by: AbstractBaseUser | None, at: datetime) -> N
         _settle(release, "publish", by, at)
 
 
-def withdraw(*, release: Release, by: AbstractBaseUser | None, at: datetime) -> None:
+def withdraw(
+    *, release: Release, by: AbstractBaseUser | None, at: datetime, reason: str = ""
+) -> None:
     """Take a release back at `at`: live is then what it would be had it never been published.
 
-    Raises CannotPublish, having changed nothing, when the release is not public.
+    `reason` is told to whoever reads its figures as they once stood. Raises CannotPublish, having
+    changed nothing, when the release is not public.
     """
     with transaction.atomic():
         public = {Release.Status.PUBLISHED, Release.Status.SUPERSEDED}
@@ -133,7 +136,8 @@ def withdraw(*, release: Release, by: AbstractBaseUser | None, at: datetime) -> 
         release.status = Release.Status.WITHDRAWN
         release.withdrawn_at = at
         release.withdrawn_by_id = by.pk if by else None
-        release.save(update_fields=["status", "withdrawn_at", "withdrawn_by"])
+        release.withdrawn_reason = reason
+        release.save(update_fields=["status", "withdrawn_at", "withdrawn_by", "withdrawn_reason"])
         _bring_into_line(release, at)
         _settle(release, "withdraw", by, at)
 

@@ -13,8 +13,8 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from areas.groups import CODE, successors_of
-from areas.hierarchy import ancestors
+from areas.groups import CODE
+from areas.hierarchy import ancestors, successors_of
 from areas.models import Area, AreaGroup
 from areas.search import LONGEST, search
 from indicators.exports.files import FORMATS
@@ -506,7 +506,11 @@ def page(request: HttpRequest, found: Found) -> dict[str, Any]:
         "without_group": query.address(group=""),
         "about": presenter.about(sheet),
         "downloads": [
-            {"name": form.name, "url": query.address(f"/compare.{form.extension}")}
+            {
+                "name": form.name,
+                "url": query.address(f"/compare.{form.extension}"),
+                "notes": query.address("/compare.notes.csv") if form.extension == "csv" else "",
+            }
             for form in FORMATS.values()
             if not form.drawn or len(found.editions) == 1
         ],

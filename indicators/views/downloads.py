@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils.cache import get_conditional_response
 
-from indicators.exports.files import FORMATS, NoOutlines
+from indicators.exports.files import BESIDE, EVERY_FORMAT, NoOutlines
+from indicators.models import Release
 from indicators.presenters.table import Table
 
 
@@ -16,10 +21,11 @@ def file_response(
 ) -> HttpResponse:
     """Answer `table` as a file called `name`, or a page that says why not.
 
-    `formats` names the extensions offered here, in words with spaces; all of them if empty.
-    Raises Http404 for an extension that is not offered.
+    `formats` names the extensions offered here, in words with spaces; all of them if empty, and
+    the notes of a CSV file beside it (`notes.csv`), which its Link header leads to. Raises Http404
+    for an extension that is not offered.
     """
-    form = FORMATS.get(extension)
+    form = EVERY_FORMAT.get(extension)
     if form is None or (formats and extension not in formats.split()):
         raise Http404("There is no download in that format.")
     if table.withheld and not any(c.kind == "number" for c in table.columns):
@@ -36,6 +42,30 @@ def file_response(
     response = HttpResponse(content, content_type=form.media_type)
     safe = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "levelup"
     response["Content-Disposition"] = f'attachment; filename="{safe}.{extension}"'
+    if (beside := BESIDE.get(extension)) and not formats:
+        path = request.path.removesuffix(extension) + beside.extension
+        query = request.META.get("QUERY_STRING", "")
+        address = request.build_absolute_uri(f"{quote(path)}?{query}" if query else quote(path))
+        response["Link"] = f'<{address}>; rel="describedby"; type="text/csv"'
+    return response
+
+
+def for_display(
+    request: HttpRequest, etag: str, say: Callable[[], tuple[dict[str, Any], Release]]
+) -> HttpResponse:
+    """Answer JSON that our own pages draw: kept by the reader until the data move.
+
+    `say` gives the content and the release that it is of. Where its licence lets figures be shown
+    but not passed on, the reply is for this one reader's page: nothing may keep it.
+    """
+    response, may_be_kept = get_conditional_response(request, etag=etag), True
+    if response is None:
+        content, release = say()
+        response, may_be_kept = JsonResponse(content), release.may_be_passed_on
+    response["X-Robots-Tag"] = "noindex"
+    response["Cache-Control"] = "no-cache" if may_be_kept else "private, no-store"
+    if may_be_kept:
+        response["ETag"] = etag
     return response
 
 

@@ -17,9 +17,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 from areas.models import Area
 from indicators.feedback import leave_feedback
 from indicators.insight.profile import contents, profile
+from indicators.limits import too_often
 from indicators.models import Feedback, Indicator
 from indicators.presenters.words import amount
-from indicators.views.limits import too_often
 from indicators.views.queries import SLUG
 
 log = structlog.get_logger("levelup.feedback")

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from areas.groups import (
+    CODE,
     LONGEST_MAKER,
     LONGEST_NAME,
     GroupRefused,
@@ -22,6 +23,7 @@ from areas.groups import (
     plain_words,
     read_pasted,
 )
+from areas.hierarchy import successors_of
 from areas.models import Area, AreaGroup, AreaType
 from areas.search import describe, search
 from indicators.insight.comparison import (
@@ -32,13 +34,13 @@ from indicators.insight.comparison import (
     places_of,
 )
 from indicators.insight.groups import Group, benchmark_group
+from indicators.limits import too_often
 from indicators.models import Indicator
 from indicators.presenters import groups as presenter
 from indicators.presenters import pages
 from indicators.presenters.comparison import heading, series_of
 from indicators.presenters.words import long_date
 from indicators.views.compare import MOST_IN_TABLE
-from indicators.views.limits import too_often
 from indicators.views.queries import MOST_INDICATORS, SLUG, Refused, shortened
 
 MOST_AN_HOUR = 60
@@ -112,7 +114,9 @@ def groups(request: HttpRequest) -> HttpResponse:
                 area_ids=pasted.area_ids,
                 at=timezone.now(),
             )
-            return Redirect(f"/groups/{made.token}/")
+            # The page of the new group says which ended codes gave way, as nobody was asked.
+            was = ",".join(r.text for r in pasted.replaced if CODE.fullmatch(r.text))
+            return Redirect(f"/groups/{made.token}/" + (f"?was={was}" if was else ""))
         plain_words(form.name, LONGEST_NAME, "name")
         return render(request, "groups.html", form_page(request, form, pasted), status=422)
     except GroupRefused as refused:
@@ -158,13 +162,21 @@ def form_page(
             if pk in described
         ]
         if options:
-            questions.append({"text": one.text, "ended": one.reason == "ended", "options": options})
+            questions.append(
+                {
+                    "text": one.text,
+                    "ended": one.reason == "ended",
+                    "near": one.reason == "near",
+                    "options": options,
+                }
+            )
         else:
             unknown.append(one)
     lines += [one.text for one in unknown] + [one.text for one in pasted.unresolved[MOST_ASKED:]]
     context["form"]["text"] = "\n".join(lines)
     context["understood"] = f"{len(pasted.area_ids):,}"
     context["repeated"] = pasted.repeated
+    context["replaced"] = [r._asdict() for r in pasted.replaced]
     context["questions"] = [{"n": i, **q} for i, q in enumerate(questions)]
     context["unknown"] = guesses(unknown)
     context["n_later"] = max(0, len(pasted.unresolved) - MOST_ASKED)
@@ -230,6 +242,7 @@ def group_page(request: HttpRequest, found: Group) -> dict[str, Any]:
         "permalink": address,
         "as_at": long_date(timezone.localdate()),
         "group": head,
+        "replaced": gave_way(request.GET.get("was", ""), found),
         "address": address,
         "figures": figures,
         "members": members,
@@ -238,6 +251,24 @@ def group_page(request: HttpRequest, found: Group) -> dict[str, Any]:
         "again_url": f"/groups/?areas={codes}" if len(codes) <= 5_000 else "",
         "sources": pages.attributions([s.release for s in shown.values()], []),
     }
+
+
+def gave_way(codes: str, found: Group) -> list[dict[str, str]]:
+    """Return the ended codes among `codes` and the member of the group that each became."""
+    if not codes:
+        return []
+    ended = Area.objects.filter(code__in=codes.split(",")[:200], valid_to__isnull=False)
+    members = set(found.area_ids)
+    became = successors_of([a.pk for a in ended])
+    onward = Area.objects.in_bulk([pk for some in became.values() for pk in some if pk in members])
+    return [
+        {
+            "text": f"{a.name} ({a.code})",
+            "became": " and ".join(f"{onward[pk].name} ({onward[pk].code})" for pk in here),
+        }
+        for a in ended
+        if (here := [pk for pk in became.get(a.pk, []) if pk in onward])
+    ]
 
 
 def uses(

@@ -9,15 +9,14 @@ from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_safe
 
 from areas.hierarchy import outline
 from areas.models import Area, AreaType
 from areas.roster import roster
-from indicators.exports.files import FORMATS
+from indicators.exports.files import EVERY_FORMAT, FORMATS
 from indicators.insight.groups import (
     NEIGHBOURS,
     Group,
@@ -39,49 +38,20 @@ from indicators.insight.indicator import (
     values_at,
 )
 from indicators.insight.live import data_version
-from indicators.models import Indicator
+from indicators.limits import HEAVY_FILES, in_minutes, wait_for
+from indicators.models import Indicator, Release
 from indicators.presenters import indicator as presenter
 from indicators.presenters import map as map_presenter
 from indicators.presenters.indicator import PAGE_ROWS, address
 from indicators.presenters.pages import attributions
-from indicators.views.downloads import file_response, refused
+from indicators.views.downloads import file_response, for_display, refused
+from indicators.views.queries import Refused, refusing
 
 LONGEST = 80
 # Beyond this a workbook or outlines take more than a moment to write, and the page says so.
 MANY_AREAS = 10_000
+SLOW = frozenset({"xlsx", "geojson", "gpkg"})
 HIGHEST_FIRST = "-value"
-
-
-class Refusal(Exception):
-    """A question that has no answer: a sentence, and links to what may be meant instead."""
-
-    def __init__(
-        self, title: str, message: str, offers: list[tuple[str, str]] | None = None,
-        status: int = 404,
-    ) -> None:  # fmt: skip
-        super().__init__(message)
-        self.title, self.message, self.status = title, message, status
-        self.offers = offers or []
-
-
-View = Callable[..., HttpResponse]
-
-
-def refusing(view: View) -> View:
-    """Answer a Refusal with a page that says what is wrong and what to do."""
-
-    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        try:
-            return view(request, *args, **kwargs)
-        except Refusal as no:
-            context = {
-                "page_title": no.title,
-                "message": no.message,
-                "suggestions": [{"label": label, "url": url} for label, url in no.offers],
-            }
-            return render(request, "404.html", context, status=no.status)
-
-    return answer
 
 
 @dataclass(frozen=True)
@@ -98,22 +68,22 @@ class Query:
 
     @classmethod
     def read(cls, request: HttpRequest, slug: str) -> Query:
-        """Read the query string; raises Refusal for a sort or page that means nothing."""
+        """Read the query string; raises Refused for a sort or page that means nothing."""
         named = ("level", "period", "sort", "in", "q", "with")
         get = {k: request.GET.get(k, "").strip() for k in named}
         clean = [("The indicator's page", address(slug))]
         sort = get["sort"] or HIGHEST_FIRST
         if sort.removeprefix("-") not in SORTS:
-            raise Refusal(
+            raise Refused(
                 "The table cannot be sorted so",
                 f"It sorts by {', '.join(SORTS)}, with a minus before it for the other way round.",
-                clean,
                 400,
+                clean,
             )
         page = request.GET.get("page", "") or "1"
         if not page.isascii() or not page.isdigit() or len(page) > 6 or int(page) < 1:
             message = "A page of the table is a number from 1."
-            raise Refusal("There is no such page of the table", message, clean, 400)
+            raise Refused("There is no such page of the table", message, 400, clean)
         return cls(
             get["level"], get["period"], sort, get["in"].upper()[:LONGEST], get["q"][:LONGEST],
             int(page), get["with"][:LONGEST],
@@ -145,15 +115,16 @@ def indicator_list(request: HttpRequest) -> HttpResponse:
 
 
 def find_indicator(slug: str) -> Indicator:
-    """Return the indicator; raises Refusal with the nearest names where there is none."""
+    """Return the indicator; raises Refused with the nearest names where there is none."""
     found = Indicator.objects.select_related("theme", "scope__area_type").filter(slug=slug).first()
     if found is not None:
         return found
     every = dict(Indicator.objects.values_list("slug", "name"))
     near = difflib.get_close_matches(slug[:LONGEST], every, n=5, cutoff=0.5)
-    raise Refusal(
+    raise Refused(
         "There is no such indicator",
         f"No indicator is called “{slug[:LONGEST]}”. Look through the list of all of them.",
+        404,
         [(every[s], address(s)) for s in near] + [("All indicators", "/indicators/")],
     )
 
@@ -161,7 +132,7 @@ def find_indicator(slug: str) -> Indicator:
 def find_held(
     indicator: Indicator, level: str, period: str, version: int
 ) -> tuple[list[Held], Held | None]:
-    """Return what is live and what of it is asked for; raises Refusal where that is not held."""
+    """Return what is live and what of it is asked for; raises Refused where that is not held."""
     found = held(indicator, version)
     if not found:
         return [], None
@@ -172,31 +143,32 @@ def find_held(
             (label, address(indicator.slug, level=slug, period=text))
             for label, slug, text in no.offers
         ]
-        raise Refusal(f"{indicator.name} is not held there", str(no), offers) from no
+        raise Refused(f"{indicator.name} is not held there", str(no), 404, offers) from no
     except ValueError as no:
         offers = [(indicator.name, address(indicator.slug))]
-        raise Refusal("That is not a period", str(no), offers, 400) from no
+        raise Refused("That is not a period", str(no), 400, offers) from no
 
 
 def find_group(token: str, slug: str) -> Group | None:
-    """Return the group to compare with; raises Refusal where there is none at that address."""
+    """Return the group to compare with; raises Refused where there is none at that address."""
     if not token:
         return None
     if token == NEIGHBOURS:
         message = "Neighbours are those of a place: open the place and compare it with them there."
-        raise Refusal("No place is named here", message, [("Without them", address(slug))])
+        raise Refused("No place is named here", message, 404, [("Without them", address(slug))])
     group = benchmark_group(token)
     if group is None:
-        raise Refusal(
+        raise Refused(
             "There is no such group",
             f"No group of areas is kept at “{token}”: check its address, or make it again.",
+            404,
             [("The indicator without it", address(slug)), ("Make a group", "/groups/")],
         )
     return group
 
 
 def find_within(result: Across, code: str) -> Area | None:
-    """Return the wider area that a table is cut down to; raises Refusal where there is none."""
+    """Return the wider area that a table is cut down to; raises Refused where there is none."""
     if not code:
         return None
     for wider in result.roster.parents:
@@ -204,10 +176,11 @@ def find_within(result: Across, code: str) -> Area | None:
         if code in row.ordinal_of and wider.area_type_id != "country-group":
             at = row.frame.row(row.ordinal_of[code], named=True)
             return Area(id=at["id"], code=code, name=at["name"], area_type=wider.area_type)
-    raise Refusal(
+    raise Refused(
         "The table cannot be cut down to that",
         f"No country, region or authority that holds {result.chosen.edition.name.lower()} has the "
         f"code “{code}”.",
+        404,
         [("The whole table", address(result.indicator.slug, level=result.chosen.edition.slug))],
     )
 
@@ -312,7 +285,7 @@ def address_of_file(slug: str, extension: str, query: dict[str, str]) -> str:
 
 
 def table(result: Across, query: Query, within: Area | None) -> dict[str, Any]:
-    """Return one page of the table of areas; raises Refusal for a page beyond the last."""
+    """Return one page of the table of areas; raises Refused for a page beyond the last."""
     order = listed(result, sort=query.sort, within=within, q=query.q)
     last = max(1, -(-len(order) // PAGE_ROWS))
     slug = result.indicator.slug
@@ -329,9 +302,10 @@ def table(result: Across, query: Query, within: Area | None) -> dict[str, Any]:
         return address(slug, **kept, sort=plain, page=number if number > 1 else "") + "#table"
 
     if query.page > last:
-        raise Refusal(
+        raise Refused(
             "There is no such page of the table",
             f"It has {last:,} page{'s' if last > 1 else ''}.",
+            404,
             [("The last page", page_at(last))],
         )
     first = (query.page - 1) * PAGE_ROWS
@@ -404,10 +378,11 @@ def near_pages(page: int, last: int) -> list[int]:
 @refusing
 def indicator_file(request: HttpRequest, slug: str, extension: str) -> HttpResponse:
     """Answer a whole level of an indicator as a file."""
-    if extension not in FORMATS:
-        raise Refusal(
+    if extension not in EVERY_FORMAT:
+        raise Refused(
             "There is no download in that format",
             f"Figures are had as {', '.join(FORMATS)}.",
+            404,
             [(f.name, address_of_file(slug, f.extension, {})) for f in FORMATS.values()],
         )
     indicator = find_indicator(slug)
@@ -423,19 +398,36 @@ def indicator_file(request: HttpRequest, slug: str, extension: str) -> HttpRespo
         address(slug, level=result.chosen.edition.slug, period=result.chosen.text)
     )
     name = f"{slug}-{result.chosen.edition.slug}-{result.chosen.text.replace('/', '-')}"
+    slow = extension in SLOW and len(order) > MANY_AREAS
+    if slow and (wait := wait_for(request, "heavy-files", HEAVY_FILES)):
+        return too_soon(request, FORMATS[extension].name, len(order), wait)
     return file_response(request, presenter.files_table(result, order, page), extension, name)
 
 
+def too_soon(request: HttpRequest, form: str, n: int, wait: int) -> HttpResponse:
+    """Answer a page that says when one more file that takes long to write may be had."""
+    reply = refused(
+        request,
+        f"{form} of {n:,} areas takes long to write, and {HEAVY_FILES} such files an hour are the "
+        f"most for one connection. Come again in {in_minutes(wait)}, or take CSV or Parquet now: "
+        "they are not limited so.",
+        429,
+    )
+    reply["Retry-After"] = str(wait)
+    return reply
+
+
 def asked_for(request: HttpRequest, indicator: Indicator) -> Across:
-    """Return the level and period that an address asks for; raises Refusal where there is none."""
+    """Return the level and period that an address asks for; raises Refused where there is none."""
     level = request.GET.get("level", "").strip()
     version = data_version()
     period = request.GET.get("period", "").strip()
     _, chosen = find_held(indicator, level, period, version)
     if chosen is None:
-        raise Refusal(
+        raise Refused(
             f"{indicator.name} is not published yet",
             "There are no figures to download.",
+            404,
             [("All indicators", "/indicators/")],
         )
     return values_at(indicator, chosen, version)
@@ -458,7 +450,7 @@ def map_areas(request: HttpRequest, edition: str, indicator: str) -> HttpRespons
 def map_reply(
     request: HttpRequest, edition: str, slug: str, say: Callable[[Across], dict[str, Any]]
 ) -> HttpResponse:
-    """Answer what `say` makes of one level as JSON, kept by the reader until the data move."""
+    """Answer what `say` makes of one level as JSON, for the map."""
     # Read before the figures, so that a tag never promises more than what it came with.
     version = data_version()
     etag = f'"{version}-{settings.CODE_VERSION}"'
@@ -472,9 +464,9 @@ def map_reply(
         chosen = choose(found, edition, request.GET.get("period", ""))
     except (NotHeld, ValueError) as error:
         raise Http404(str(error)) from error
-    response = get_conditional_response(request, etag=etag)
-    if response is None:
-        response = JsonResponse(say(values_at(indicator, chosen, version)))
-    response["ETag"] = etag
-    response["Cache-Control"] = "no-cache"
-    return response
+
+    def answer() -> tuple[dict[str, Any], Release]:
+        found_at = values_at(indicator, chosen, version)
+        return say(found_at), found_at.series.release
+
+    return for_display(request, etag, answer)

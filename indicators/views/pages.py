@@ -15,19 +15,17 @@ from django.http import (
     HttpResponse,
     HttpResponsePermanentRedirect,
     HttpResponseRedirect,
-    JsonResponse,
 )
 from django.shortcuts import render
 from django.urls import Resolver404
 from django.utils import timezone
-from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_safe
 
 from areas.hierarchy import outline, successors
 from areas.models import Area, Edition, Member
 from indicators.insight import stands_out
 from indicators.insight.groups import Group, benchmark_group
-from indicators.insight.inside import Inside, Level, inside, levels
+from indicators.insight.inside import Inside, Level, inside, levels, levels_in, outline_of
 from indicators.insight.live import data_version, latest, live_series_of
 from indicators.insight.profile import Entry, Profile, Standpoint, contents, profile, standpoint
 from indicators.models import Indicator, Release
@@ -36,6 +34,7 @@ from indicators.presenters import pages
 from indicators.presenters.asked import EVERYTHING, WORD, Asked
 from indicators.presenters.figure import Reader
 from indicators.presenters.words import long_date, url
+from indicators.views.downloads import for_display
 from indicators.views.queries import group_token
 
 UK = "K02000001"
@@ -170,11 +169,11 @@ def area_profile(request: HttpRequest, code: str) -> HttpResponse:
         return unknown_group(request, area)
     reader = reader_of(request, group)
     version = data_version()
-    where, entries = standpoint(area), contents(version=version)
+    where, entries = standpoint(area, version), contents(version=version)
     shown_ids = chosen_figures(entries, asked)
     if request.GET.get("part") == "theme":
         return theme_alone(request, where, entries, shown_ids, asked, reader, version)
-    found = levels(area)
+    found = levels_in(area, version)
     result = profile(
         area, levels=found, where=where, indicators=shown_ids, group=group, version=version
     )
@@ -221,7 +220,7 @@ def area_profile(request: HttpRequest, code: str) -> HttpResponse:
             level=level,
             inside=section_inside,
             choices=choices,
-            map_config=area_map(area, level, asked.show),
+            map_config=area_map(area, level, asked.show, version),
             asked=asked,
         )
         editions.append(level.edition)
@@ -272,7 +271,7 @@ def theme_alone(
     version: int,
 ) -> HttpResponse:
     """Answer the sections that are asked for and nothing round them, for a page that is open."""
-    found = levels(where.area)
+    found = levels_in(where.area, version)
     result = profile(
         where.area,
         levels=found,
@@ -360,9 +359,9 @@ def first_choice(level: Level) -> tuple[bool, int]:
     return (small and len(level.area_ids) > MOST_AT_FIRST, place)
 
 
-def area_map(area: Area, level: Level, slug: str) -> dict[str, Any] | None:
+def area_map(area: Area, level: Level, slug: str, version: int) -> dict[str, Any] | None:
     """Return the map of a level inside an area, or None when either has no outline."""
-    around = outline(area)
+    around = outline_of(area, version)
     if around is None or not level.edition.tile_hash:
         return None
     return map_presenter.config(
@@ -425,12 +424,13 @@ def map_values(request: HttpRequest, edition: str, indicator: str) -> HttpRespon
     series = latest(level.edition.pk, indicator) if level else None
     if level is None or series is None:
         raise Http404("Nothing is published there.")
-    response = get_conditional_response(request, etag=etag)
-    if response is None:
-        response = JsonResponse(map_presenter.values(inside(level, series)))
-    response["ETag"] = etag
-    response["Cache-Control"] = "no-cache"
-    return response
+    here, series_id = level, series
+
+    def say() -> tuple[dict[str, Any], Release]:
+        found = inside(here, series_id)
+        return map_presenter.values(found), found.series.release
+
+    return for_display(request, etag, say)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -437,6 +437,9 @@ def page(request: HttpRequest, found: Found) -> dict[str, Any]:
             {
                 "name": form.name,
                 "url": query.address(f"/areas/{area.code}/parts.{form.extension}"),
+                "notes": query.address(f"/areas/{area.code}/parts.notes.csv")
+                if form.extension == "csv"
+                else "",
             }
             for form in FORMATS.values()
         ],

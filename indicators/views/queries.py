@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
@@ -40,6 +42,22 @@ class Refused(ValueError):
             "suggestions": [{"label": label, "url": to} for label, to in self.suggestions],
         }
         return render(request, "404.html", context, status=self.status)
+
+
+View = Callable[..., HttpResponse]
+
+
+def refusing(view: View) -> View:
+    """Answer what `view` refuses with the page that says what is wrong and what to do."""
+
+    @wraps(view)
+    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except Refused as refused:
+            return refused.page(request)
+
+    return answer
 
 
 @dataclass

@@ -10,19 +10,18 @@ import pytest
 from django.core.cache import cache
 
 from indicators.api.throttles import ReaderThrottle
-from indicators.insight.observations import forget_members
 from tests.conftest import shares
 
 SIXTEEN = [float(n) for n in range(1, 17)]
 
 
 @pytest.fixture(autouse=True)
-def no_limit(monkeypatch):
-    """Each test has a database of its own, and as many requests as it likes."""
+def no_limit(settings, monkeypatch):
+    """Each test has a database and a cache of its own, and as many requests as it likes."""
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     monkeypatch.setattr(ReaderThrottle, "THROTTLE_RATES", {"api": None})
-    forget_members()
     yield
-    cache.delete("api-rate-127.0.0.1")
+    cache.clear()
 
 
 @pytest.fixture

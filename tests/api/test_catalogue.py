@@ -11,8 +11,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import shapely
+from django.core.cache import cache
 from redis.exceptions import ConnectionError as RedisGone
 
+from areas.hierarchy import parents
 from areas.models import Area
 from indicators.api.schema import schema
 from indicators.api.throttles import ReaderThrottle
@@ -98,7 +100,10 @@ def test_an_area_says_what_it_is_part_of_and_by_which_fit(ask):
     assert COUNCILS[1] not in kinds
     assert kinds["E12000901"] == ("exact", False)
     (region,) = [p for p in detail["parents"] if p["code"] == "E12000901"]
-    assert region["overlap_sets"] == ["lsoa-authority", "authority-region"]
+    assert len(region["sources"]) == len(set(region["sources"])) > 0
+    whole = parents(Area.objects.select_related("area_type").get(code=NEIGHBOURHOODS[3]))
+    assert [p["code"] for p in detail["parents"]] == [w.area.code for w in reversed(whole)]
+    assert [p["sources"] for p in detail["parents"]] == [list(w.sources) for w in reversed(whole)]
     assert [e["slug"] for e in detail["editions"]] == ["lsoa"]
     council = ask(f"areas/{COUNCILS[0]}")
     assert {(c["edition"], c["count"], c["kind"]) for c in council["children"]} == {
@@ -298,14 +303,67 @@ def test_one_address_may_ask_so_often_and_is_told_when_to_ask_again(client, monk
     assert client.get("/api/v1/", REMOTE_ADDR="10.0.0.2").status_code == 200
 
 
+def test_a_limit_counts_addresses_that_cannot_be_read_from_what_it_keeps(client, monkeypatch):
+    monkeypatch.setattr(ReaderThrottle, "THROTTLE_RATES", {"api": "2/min"})
+    client.get("/api/v1/", REMOTE_ADDR="203.0.113.9")
+    (key,) = (k for k in cache._cache if "api-rate" in k)
+    assert re.search(r"api-rate-[0-9a-f]{24}$", key)
+
+
+def test_pages_of_many_outlines_are_limited_apart(client, monkeypatch):
+    monkeypatch.setattr("indicators.api.places.MANY_OUTLINES", 3)
+    monkeypatch.setattr("indicators.api.places.MOST_MANY_OUTLINES", 1)
+    address = "/api/v1/areas.geojson?edition=authority"
+    assert [client.get(address).status_code for _ in range(2)] == [200, 429]
+    assert client.get(f"{address}&limit=3").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ({"type": "ward", "edition": "lsoa"}, "“type” and “edition” at once"),
+        ({"point": "10,10"}, "10, 10 is outside the United Kingdom."),
+        ({"point": "-1.2,54.5"}, "Was 54.5, −1.2 meant? Latitude comes first."),
+        ({"point": "60.9,1.9"}, "in the sea"),
+        ({"point": "48.8,2.3", "type": "ward"}, "outside the United Kingdom"),
+    ],
+)
+def test_an_empty_list_says_why_as_json_and_as_geojson(ask, query, words):
+    for path, rows in (("areas", "results"), ("areas.geojson", "features")):
+        answer = ask(path, **query)
+        assert (answer[rows], answer["count"], answer["next"]) == ([], 0, None)
+        assert words in answer["message"]
+
+
+def test_outlines_come_with_how_many_there_are(ask):
+    answer = ask("areas.geojson", edition="authority", limit=1)
+    assert answer["count"] == ask("areas", edition="authority")["count"] > 1
+    assert "message" not in answer
+
+
+def test_an_empty_catalogue_says_why(live, ask):
+    assert "“theme”" not in ask("indicators")
+    empty = ask("series", edition="lsoa", type="ward")
+    assert "“type”" in empty["message"]
+    assert "“edition”" in empty["message"]
+
+
+def test_the_reference_shows_how_to_take_a_series_that_is_held_here(live, client):
+    page = client.get("/api/v1/docs/").content.decode()
+    address = re.search(r"/api/v1/series/[0-9]+/observations\.csv", page)
+    assert address
+    assert client.get(address[0]).status_code == 200
+
+
 def test_without_redis_everyone_is_answered(client, monkeypatch):
     monkeypatch.setattr(ReaderThrottle, "THROTTLE_RATES", {"api": "2/min"})
 
     def gone(*args, **kwargs):
         raise RedisGone("gone")
 
-    monkeypatch.setattr(ReaderThrottle.cache, "get", gone)
-    assert [client.get("/api/v1/").status_code for _ in range(4)] == [200] * 4
+    with monkeypatch.context() as here:
+        here.setattr(ReaderThrottle.cache, "get", gone)
+        assert [client.get("/api/v1/").status_code for _ in range(4)] == [200] * 4
 
 
 def test_a_fault_of_ours_is_a_problem_without_its_traceback(client, monkeypatch):
@@ -363,7 +421,7 @@ def test_the_reference_page_describes_every_parameter_and_runs_no_script_of_its_
         ("areas", 3),
         ("areas?type=ward&limit=1", 4),
         ("areas?parent=E92000001&type=lsoa", 10),
-        ("areas.geojson?edition=authority", 5),
+        ("areas.geojson?edition=authority", 6),
         ("areas/E06000901", 6),
         ("areas/E06000901/changes", 5),
         ("areas/E06000901/boundary.geojson", 4),
@@ -377,7 +435,7 @@ def test_the_reference_page_describes_every_parameter_and_runs_no_script_of_its_
         ("releases/first", 2),
         ("", 1),
         ("schema.json", 1),
-        ("docs/", 0),
+        ("docs/", 2),
     ],
 )
 def test_an_address_costs_so_many_queries(live, client, path, queries, django_assert_num_queries):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from datetime import timedelta
 from itertools import pairwise
 from urllib.parse import parse_qsl, urlsplit
@@ -13,7 +14,7 @@ import pytest
 from django.utils import timezone
 
 from indicators.insight.observations import COLUMNS
-from indicators.models import LiveSeries, Observation
+from indicators.models import Licence, LiveSeries, Observation
 from indicators.releases.publish import withdraw
 from indicators.releases.stage import stage
 from indicators.statistics.markers import MARKERS
@@ -189,8 +190,78 @@ def test_as_at_is_what_was_public_then(live, put_live, clock, ask):
     withdraw(release=second, by=None, at=clock())
     assert ask("observations", area=COUNCILS[0])["results"] == old
     at = second.published_at.isoformat()
-    assert ask("observations", area=COUNCILS[0], as_at=at)["results"] == new
+    as_it_was = ask("observations", area=COUNCILS[0], as_at=at)["results"]
+    assert [r | {"withdrawn_at": None} for r in as_it_was] == new
     assert ask("releases/second")["status"] == "withdrawn"
+
+
+def test_what_was_withdrawn_is_read_as_it_stood_and_says_so_wherever_it_is_read(
+    live, put_live, clock, client, ask
+):
+    second = put_live(shares([n + 50 for n in SIXTEEN]), "second")
+    (series,) = ask("series", edition="lsoa")["results"]
+    assert (series["withdrawn_at"], series["withdrawn_reason"]) == (None, "")
+    path = f"series/{series['id']}/observations"
+    assert ask(path)["withdrawn"] == []
+    when = clock()
+    why = "The publisher counted twice."
+    withdraw(release=second, by=None, at=when, reason=why)
+    moment = when.isoformat().replace("+00:00", "Z")
+    told = [{"release": "second", "withdrawn_at": moment, "reason": why}]
+    then = second.published_at.isoformat()
+    for answer in (ask(path), ask("observations", edition="lsoa", as_at=then)):
+        assert answer["withdrawn"] == told
+        assert {r["withdrawn_at"] for r in answer["results"]} == {moment}
+        assert [r["value"] for r in answer["results"]] == [n + 50 for n in SIXTEEN]
+    one = ask(f"series/{series['id']}")
+    assert (one["withdrawn_at"], one["withdrawn_reason"]) == (moment, why)
+    assert ask("releases/second")["withdrawn_reason"] == why
+    assert ask("observations")["withdrawn"] == [], "what stands now says nothing of it"
+    header = f'second; at="{moment}"'
+    for file in (f"{path}.csv", f"{path}.parquet", f"observations.csv?as_at={then[:-6]}Z"):
+        reply = client.get(f"/api/v1/{file}")
+        assert reply["Levelup-Withdrawn"] == header
+        assert "Levelup-Withdrawn" in reply["Access-Control-Expose-Headers"]
+    rows = csv.DictReader(io.StringIO(b"".join(client.get(f"/api/v1/{path}.csv")).decode()))
+    assert {r["withdrawn_at"] for r in rows} == {moment}
+    assert "Levelup-Withdrawn" not in client.get("/api/v1/observations.csv")
+    Licence.objects.update(redistributable=False)
+    refused = ask(path, 403)
+    assert "passed on" in refused["detail"]
+    ask("observations", 403, as_at=then)
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ({"area": COUNCILS[0], "type": "ward"}, "“area” and “type” at once"),
+        ({"indicator": "other", "edition": "lsoa"}, "“edition” and “indicator” at once"),
+        ({"period": "1999-01-01", "type": "ward"}, "meets “period” together with the rest"),
+        ({"period": "1999-01-01"}, "Nothing is published of this “period”."),
+        ({"as_at": "2001-01-01T00:00:00Z"}, "Nothing is published of this “as_at”."),
+        ({"parent": NEIGHBOURHOODS[0]}, "Nothing is published of this “parent”."),
+        (
+            {"period": "1999-01-01", "area": COUNCILS[0], "type": "ward"},
+            "nor all but one of them",
+        ),
+    ],
+)
+def test_conditions_that_nothing_meets_are_named(mixed, ask, query, words):
+    answer = ask("observations", **query)
+    assert (answer["results"], answer["count"]) == ([], 0)
+    assert words in answer["message"]
+    assert "message" not in ask("observations", type="ward")
+
+
+def test_long_files_are_limited_apart_with_when_to_come_again(live, client, monkeypatch):
+    monkeypatch.setattr("indicators.api.observations.LONG_FILE", 10)
+    monkeypatch.setattr("indicators.api.observations.MOST_LONG_FILES", 2)
+    replies = [client.get("/api/v1/observations.csv") for _ in range(3)]
+    assert [r.status_code for r in replies] == [200, 200, 429]
+    assert 3500 < int(replies[2]["Retry-After"]) <= 3600
+    assert "Ask again in 60 minutes." in replies[2].json()["detail"]
+    assert client.get("/api/v1/observations.csv?type=uk").status_code == 200, "short ones are not"
+    assert client.get("/api/v1/observations?limit=1").status_code == 200
 
 
 def test_what_is_staged_or_rejected_is_nowhere(live, make_release, make_indicator, clock, ask):
@@ -323,9 +394,9 @@ def test_a_file_that_would_be_too_long_is_refused_with_what_to_do(live, settings
         ("period=2021-99-99", 400),
         ("period=9999-01-01/P99999999999999999Y", 400),
         ("period=2021-02-30", 400),
-        ("cursor=AAAA", 404),
+        ("cursor=AAAA", 400),
         ("cursor=" + "A" * 500, 400),
-        ("cursor=bnVsbA", 404),
+        ("cursor=bnVsbA", 400),
         ("cursor=W10", 400),
         ("limit=0", 400),
         ("limit=10001", 400),
@@ -360,8 +431,10 @@ def test_whatever_is_asked_there_is_a_sentence_and_never_a_fault(live, client, q
 def test_a_cursor_of_another_question_or_another_shape_leads_nowhere(live, ask):
     first = ask("observations", limit=3)
     cursor = dict(parse_qsl(urlsplit(first["next"]).query))["cursor"]
-    assert "another question" in ask("observations", 404, cursor=cursor, type="uk")["detail"]
-    assert ask("series", 404, cursor=cursor)["status"] == 404
+    problem = ask("observations", 400, cursor=cursor, type="uk")
+    assert "another question" in problem["detail"]
+    assert [e["parameter"] for e in problem["errors"]] == ["cursor"]
+    assert ask("series", 400, cursor=cursor)["status"] == 400
     assert ask("observations", cursor=cursor, limit=5)["results"]
 
 
@@ -396,7 +469,12 @@ def test_a_question_costs_the_same_queries_however_many_figures(
     put_live(shares(SIXTEEN, period="2023-04-01/P1Y"), "fourth")
     read()
     with django_assert_num_queries(queries):
-        assert len(read()) > len(short) or "limit" in path
+        longer = read()
+    if "limit=1" in path:
+        assert [len(json.loads(text)["results"]) for text in (short, longer)] == [1, 1]
+        assert json.loads(longer)["count"] > json.loads(short)["count"]
+    else:
+        assert len(longer) > len(short)
 
 
 def test_the_future_is_not_known(live, ask):

@@ -1,14 +1,16 @@
 """Every format holds the same figures, and none of them runs anything."""
 
+import csv
 import io
 import json
 import sqlite3
+from dataclasses import replace
 
 import polars as pl
 import pyarrow.parquet
 import pytest
 
-from indicators.exports.files import FORMATS, NoOutlines, harmless, number_format
+from indicators.exports.files import BESIDE, FORMATS, NoOutlines, harmless, number_format
 from indicators.presenters.table import Column, Table
 from tests.tiny_uk import COUNCILS
 
@@ -35,11 +37,36 @@ def table():
 def test_csv_has_codes_first_and_no_formula(table):
     lines = FORMATS["csv"].write(table).decode().splitlines()
     assert lines == [
-        "code,name,share",
+        'code,name,"share (%, 2021)"',
         "E06000901,Ashby,12.345",
         "E06000902,'=1+1,",
         "X99,Gone,0.0",
     ]
+
+
+def test_what_is_the_same_for_all_is_said_on_each_row_of_csv_and_parquet_alone(table):
+    same = [("period", "2021"), ("unit", ""), ("licence", "=Open"), ("source", "A “b”, c")]
+    told = replace(table, each_row=same)
+    rows = list(csv.DictReader(io.StringIO(FORMATS["csv"].write(told).decode())))
+    assert list(rows[0]) == ["code", "name", "share", "period", "unit", "licence", "source"]
+    assert [r["share"] for r in rows] == ["12.345", "", "0.0"]
+    assert {tuple(r.values())[3:] for r in rows} == {("2021", "", "'=Open", "A “b”, c")}
+    found = pl.read_parquet(FORMATS["parquet"].write(told))
+    assert found["period"].to_list() == ["2021"] * 3
+    assert found["unit"].to_list() == [None] * 3
+    book = pl.read_excel(io.BytesIO(FORMATS["xlsx"].write(told)), sheet_name="Figures")
+    assert book.columns == ["Code", "Name", "Share (%), 2021"]
+
+
+def test_the_notes_beside_a_csv_file_describe_each_column_and_what_is_left_out(table):
+    notes = BESIDE["csv"].write(table).decode()
+    rows = list(csv.DictReader(io.StringIO(notes)))
+    assert rows[2] == {
+        "column": "share (%, 2021)", "name": "Share", "unit": "%", "period": "2021",
+        "source": "Office for Tests.", "licence": "Open.", "note": "",
+    }  # fmt: skip
+    assert ("As at", "1 January 2026") in {(r["name"], r["note"]) for r in rows}
+    assert "Secret share" in notes
 
 
 @pytest.mark.parametrize("text", ["=1", "+1", "-1", "@x", "\tx", "\rx", "\n=1"])

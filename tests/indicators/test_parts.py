@@ -236,7 +236,27 @@ def test_a_group_stands_on_top_combined(several, client):
 def table(client, query: str = "", code: str = COUNCILS[0]) -> list[dict[str, str]]:
     response = client.get(f"/areas/{code}/parts.csv{query}")
     assert response.status_code == 200
-    return list(csv.DictReader(io.StringIO(response.content.decode())))
+    heads, *rows = csv.reader(io.StringIO(response.content.decode()))
+    # A heading is the slug, and then the unit and period in brackets.
+    return [dict(zip([h.split(" (")[0] for h in heads], row, strict=True)) for row in rows]
+
+
+def test_headings_say_unit_and_period_and_the_notes_beside_the_file_the_rest(several, client):
+    query = "level=lsoa&show=share,pay"
+    reply = client.get(f"/areas/{COUNCILS[0]}/parts.csv?{query}")
+    heads = next(csv.reader(io.StringIO(reply.content.decode())))
+    assert "share (%, 21 March 2021)" in heads
+    notes = f"/areas/{COUNCILS[0]}/parts.notes.csv?{query}"
+    assert reply["Link"] == f'<http://testserver{notes}>; rel="describedby"; type="text/csv"'
+    told = client.get(notes)
+    assert told["Content-Disposition"].endswith('.notes.csv"')
+    rows = list(csv.DictReader(io.StringIO(told.content.decode())))
+    assert [r["column"] for r in rows if r["column"]] == heads
+    (share,) = [r for r in rows if r["column"] == "share (%, 21 March 2021)"]
+    assert (share["unit"], share["period"]) == ("%", "21 March 2021")
+    assert "Office for Tests" in share["source"]
+    assert share["licence"] == "Open licence. Thank us."
+    assert {"Address", "As at", "Areas"} <= {r["name"] for r in rows if not r["column"]}
 
 
 def test_the_file_holds_the_figures_of_the_page_in_its_order(several, client):

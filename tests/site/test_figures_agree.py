@@ -176,8 +176,9 @@ def long_rows(rows: list[dict[str, Any]], address: str) -> dict[tuple[str, str],
 
 
 def wide_rows(rows: list[dict[str, Any]], address: str) -> dict[tuple[str, str], Kept]:
-    """Return the figures of a file with a column an indicator."""
+    """Return the figures of a file with a column an indicator, headed “slug (unit, period)”."""
     slugs = parse_qs(urlsplit(address).query)["show"][0].split(",")
+    rows = [{key.split(" (")[0]: cell for key, cell in row.items()} for row in rows]
     return {
         (row["code"], slug): Kept(float(row[slug]))
         for row in rows
@@ -196,6 +197,8 @@ def one_column(rows: list[dict[str, Any]], address: str) -> dict[tuple[str, str]
     }
 
 
+# What the CSV of one indicator says on each row, and a workbook in its notes.
+EACH_ROW = {"period", "unit", "release", "source", "licence"}
 Reader = Callable[[Node, str], list[Shown]]
 Layout = Callable[[list[dict[str, Any]], str], dict[tuple[str, str], Kept]]
 TWO = "show=household-size,population-density"
@@ -262,6 +265,7 @@ def workbook(body: bytes, names: list[str]) -> tuple[list[dict[str, Any]], str]:
     figures = pl.read_excel(io.BytesIO(body), sheet_name="Figures")
     notes = pl.read_excel(io.BytesIO(body), sheet_name="Notes", has_header=False)
     words = " ".join([*figures.columns, *(str(cell) for row in notes.rows() for cell in row)])
+    names = [n for n in names if n not in EACH_ROW] if "figure_of_code" not in names else names
     return figures.rename(dict(zip(figures.columns, names, strict=True))).to_dicts(), words
 
 

@@ -29,6 +29,7 @@ BROUGHT = (
     "auth_permission",
     "django_content_type",
     "django_migrations",
+    "indicators_catalogueversion",
     "indicators_dataversion",
     "spatial_ref_sys",
 )

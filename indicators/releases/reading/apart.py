@@ -30,6 +30,7 @@ ANSWER = "reading.json"
 # Address space that libraries reserve and never fill, beyond the memory that may be used.
 RESERVED = 8_000_000_000
 LOOK_EVERY = 0.05
+GROWN = 3  # Columns of text in memory are larger than the text of a file.
 # What the process may know of its surroundings.
 KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "SYSTEMROOT")
 
@@ -56,6 +57,7 @@ def in_subprocess(
     environment |= {
         "PYTHONPATH": str(ROOT),
         "PYTHONUTF8": "1",
+        "PYTHONIOENCODING": "utf-8:replace",
         "PYTHONDONTWRITEBYTECODE": "1",
         "POLARS_MAX_THREADS": str(limits.threads),
         "OMP_NUM_THREADS": str(limits.threads),
@@ -68,7 +70,8 @@ def in_subprocess(
         stderr=subprocess.DEVNULL,
         cwd=folder,
         env=environment,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
     )
     try:
         ended = watched(process, limits, names[0] if names else "", tell)
@@ -195,7 +198,7 @@ def serve(folder: Path) -> None:
         print(table.file.replace("\n", " "), flush=True)
         to = folder / f"table-{len(tables):04d}.parquet"
         try:
-            rows = keep(table, to)
+            rows = keep(table, to, limits)
         except Unreadable as error:
             reading.problems.append(error.problem)
             to.unlink(missing_ok=True)
@@ -221,15 +224,24 @@ def serve(folder: Path) -> None:
     part.replace(folder / ANSWER)
 
 
-def keep(table: Table, to: Path) -> int:
-    """Write a table as Parquet, a batch at a time, and return its rows."""
+def keep(table: Table, to: Path, limits: Limits) -> int:
+    """Write a table as Parquet, a batch at a time, and return its rows.
+
+    Raises Unreadable where it comes to far more than a file of the most bytes could hold: Parquet
+    can say one value a thousand million times in a few bytes.
+    """
     import polars as pl
 
     writer: pq.ParquetWriter | None = None
-    rows = 0
+    rows = size = 0
     try:
         for frame in table.batches(BATCH):
             arrow = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+            size += arrow.nbytes
+            if size > GROWN * limits.bytes:
+                raise Unreadable(
+                    stopped("too-large", table.file, "holds more than we read at once")
+                )
             if writer is None:
                 writer = pq.ParquetWriter(to, arrow.schema, compression="zstd")
             writer.write_table(arrow)

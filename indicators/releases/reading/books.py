@@ -23,6 +23,7 @@ from indicators.releases.reading.unpack import (
     Source,
     holds,
     refusal,
+    shown,
 )
 
 PROLOG = 16_384
@@ -96,8 +97,9 @@ def read_sheet(
     source: Source, book: fastexcel.ExcelReader, name: str, limits: Limits, reading: Reading
 ) -> None:
     """Add what one sheet holds."""
+    called, name = name, shown(name)
     try:
-        sheet = book.load_sheet(name, header_row=None, skip_rows=0, dtypes="string")
+        sheet = book.load_sheet(called, header_row=None, skip_rows=0, dtypes="string")
         if sheet.width > limits.columns or sheet.width * sheet.height > limits.cells:
             raise sheet_too_large(source.name, name, limits)
         grid = sheet.to_polars()

@@ -13,7 +13,7 @@ from indicators.releases.reading.jsonstat import read_json
 from indicators.releases.reading.model import Limits, Reading, Unreadable
 from indicators.releases.reading.parquet import read_parquet
 from indicators.releases.reading.text import read_text
-from indicators.releases.reading.unpack import Source, Unpacker, refusal
+from indicators.releases.reading.unpack import Source, Unpacker, refusal, shown
 
 
 def read(
@@ -39,7 +39,7 @@ def read(
     else:
         reading.folder = folder
     unpacker = Unpacker(folder, limits)
-    sources = unpacker.unpack(paths, names or [path.name for path in paths])
+    sources = unpacker.unpack(paths, [shown(name) for name in names or [p.name for p in paths]])
     reading.problems += unpacker.problems
     for source in sources:
         if tell is not None:

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from itertools import pairwise
+from dataclasses import dataclass, field, replace
+from itertools import chain, pairwise
 
 import numpy as np
 import polars as pl
@@ -32,6 +32,7 @@ from indicators.releases.reading.model import (
 LOOKED_AT = 60  # Rows of a segment that are looked at cell by cell.
 MOST_LEVELS = 6
 MOST_KEYS = 8
+TITLE = 40  # A longer cell over the first column is a title.
 MOST_SEGMENTS = 5_000
 MOST_LINES = 200
 LONG_CELL = 400
@@ -167,11 +168,15 @@ def is_data(row: Row, kinds: dict[int, str], body: list[Row]) -> bool:
     known = [c for c, kind in kinds.items() if kind in ("value", "code") and row[c] is not None]
     if not known:
         return False
+    keys = [c for c, kind in kinds.items() if kind in ("code", "text")]
+    if keys and all(row[c] is None for c in keys):
+        return False  # Percentiles or years over their columns: nothing says whose it is.
     agreeing = 0
     for column in known:
         kind = kind_of(row[column])
         agreeing += kind == kinds[column] or (kind == "marker" and kinds[column] == "value")
-    if agreeing < 0.5 * len(known):
+    named = any(kinds[c] == "code" and kind_of(row[c]) == "text" for c in known)
+    if agreeing < (0.8 if named else 0.5) * len(known):
         return False
     if any(kinds[c] == "code" and kind_of(row[c]) == "code" for c in known):
         return True
@@ -193,7 +198,7 @@ class Found:
 def looked_into(rows: list[Row], width: int, *, text: bool) -> Found:
     """Return the headings of a segment, and where its data begin."""
     filled = [sum(cell is not None for cell in row) for row in rows]
-    half = rows[len(rows) // 2 :] if len(rows) > 2 else rows[1:] or rows
+    half = rows[(len(rows) + 1) // 2 :] or rows
     kinds = kinds_of(half, width)
     first = next((i for i, row in enumerate(rows) if is_data(row, kinds, half)), len(rows))
     if first == len(rows):
@@ -212,19 +217,28 @@ def looked_into(rows: list[Row], width: int, *, text: bool) -> Found:
     headings = [at]
     while headings[0] > 0 and len(headings) < MOST_LEVELS:
         above = headings[0] - 1
-        if not is_level(rows[above], rows[headings[0]], filled[above]):
+        if not is_level(rows[above], rows[headings[0]], filled[above], set(kinds)):
             break
         headings.insert(0, above)
     return Found(headings, at + 1, kinds)
 
 
-def is_level(row: Row, below: Row, filled: int) -> bool:
-    """Say whether a row above a heading is a level of it, not a title or a key and its value."""
+def is_level(row: Row, below: Row, filled: int, columns: set[int]) -> bool:
+    """Say whether a row above a heading is a level of it, not a title or a key and its value.
+
+    `columns` are those that hold data. A title cut at its commas reaches beyond them, or is long
+    and stands over a heading of its own.
+    """
     cells = [(i, cell) for i, cell in enumerate(row) if cell is not None]
     if not cells or any(len(cell) > LONG_CELL for _, cell in cells):
         return False
     width = sum(cell is not None for cell in below)
     if cells[0][1].startswith(("#", "//")):
+        return False
+    if any(i not in columns and below[i] is None for i, _ in cells):
+        return False
+    at, first = cells[0]
+    if filled <= 2 and width > 3 and at == 0 and below[0] is not None and len(first) > TITLE:
         return False
     if filled == 1:
         return cells[0][0] > 0 and width > 1 and below[cells[0][0]] is not None
@@ -318,7 +332,11 @@ def typed_blocks(grid: pl.DataFrame, *, text: bool, words: bool) -> tuple[list[B
             blocks.append(block)
         elif not begins and blocks and goes_on(blocks[-1], rows, found):
             blocks[-1].end = end
-        elif begins or any(kind in ("value", "code") for kind in found.kinds.values()):
+        elif (
+            begins
+            or "code" in found.kinds.values()
+            or (not blocks and "value" in found.kinds.values())
+        ):
             start = begin + found.start
             block = Block(start, end, [begin + i for i in found.headings], found.kinds)
             share(grid, blocks, loose, block)
@@ -414,6 +432,21 @@ def finish(grid: pl.DataFrame, block: Block, filled: np.ndarray) -> None:
         part = grid.slice(block.start, block.end - block.start)
         held = part.select(pl.all().is_not_null().any()).row(0) if part.height else ()
     block.columns = tuple(i for i in range(grid.width) if i in named or (part.height and held[i]))
+
+
+def sideways(block: Block) -> list[Block]:
+    """Return the tables that stand side by side, each with codes of its own, or the one."""
+    groups: list[list[int]] = []
+    for column in block.columns:
+        if not groups or column != groups[-1][-1] + 1:
+            groups.append([])
+        groups[-1].append(column)
+    if len(groups) < 2 or any("code" not in [block.kinds.get(c) for c in g] for g in groups):
+        return [block]
+    return [
+        replace(block, columns=tuple(g), kinds={c: k for c, k in block.kinds.items() if c in g})
+        for g in groups
+    ]
 
 
 # --- Headings and rows ----------------------------------------------------------------------------
@@ -540,7 +573,7 @@ def grid_reading(grid: pl.DataFrame, name: str, sheet: str, *, text: bool) -> Re
         if text and 0 < sum(count > 1 for count in filled) <= 2 and grid.height < LOOKED_AT:
             reading.problems.append(no_rows(name, name, sheet))
         return reading
-    for block in blocks:
+    for block in chain.from_iterable(map(sideways, blocks)):
         levels = levels_of(grid, block)
         headings = headings_of(levels, block.columns)
         part = grid.slice(block.start, block.end - block.start)

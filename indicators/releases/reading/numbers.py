@@ -99,7 +99,7 @@ def slowly(texts: pl.Series, *, decimal_comma: bool) -> pl.DataFrame:
         pl.col("text")
         .str.replace_all(SPACES, " ")
         .str.strip_chars()
-        .str.replace(r"^\+", "")
+        .str.replace(r"^\+([0-9.£$€])", "$1")
         .str.replace(MINUSES, "$1-$2")
     )
     lower = pl.col("clean").str.to_lowercase()

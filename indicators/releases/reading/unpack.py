@@ -256,7 +256,7 @@ def beside(problem: Problem) -> Problem:
 
 
 def shown(text: str) -> str:
-    """Return a name from an archive without what does not print."""
+    """Return a name of a file, a member or a sheet, without what does not print."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)[:200]
 
 

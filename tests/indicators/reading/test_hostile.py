@@ -6,6 +6,7 @@ import time
 import zipfile
 from dataclasses import replace
 
+import polars as pl
 import pytest
 
 from indicators.releases.reading import Limits, in_subprocess, read
@@ -248,6 +249,14 @@ def test_macros_formulas_and_links_are_not_followed_and_said(tmp_path):
     assert {problem.kind for problem in reading.problems} == {"warning"}
 
 
+def test_names_that_turn_text_about_are_shown_without(tmp_path):
+    book = workbook({"Da\u202eta": [["code", "n"], ["E06000001", 1], ["E06000002", 2]]})
+    path = given(tmp_path, "x", zipped({"a\u202evsc.xlsx": book}))
+    (table,) = read([path], names=["b\nc\u202e.zip"]).tables
+    assert table.sheet == "Da\ufffdta"
+    assert table.file == "b\ufffdc\ufffd.zip/a\ufffdvsc.xlsx"
+
+
 def test_a_hidden_sheet_is_read_and_said(tmp_path):
     with zipfile.ZipFile(io.BytesIO(BOOK)) as archive:
         xml = archive.read("xl/workbook.xml").replace(b'sheetId="1"', b'sheetId="1" state="hidden"')
@@ -321,6 +330,29 @@ def test_what_needs_too_much_memory_is_ended(tmp_path):
     reading = in_subprocess([path], tmp_path, limits=replace(Limits(), memory=1_000_000))
     assert codes(reading) == ["too-large"]
     assert "a.csv" in reading.problems[0].sentence
+
+
+def test_parquet_that_says_one_value_over_and_over_is_ended(tmp_path):
+    out = io.BytesIO()
+    pl.DataFrame({"code": ["x" * 1_000] * 100_000}).write_parquet(out)
+    assert len(out.getvalue()) < 100_000
+    path = given(tmp_path, "a.parquet", out.getvalue())
+    reading = in_subprocess([path], tmp_path, limits=SMALL)
+    assert codes(reading) == ["too-large"]
+    assert reading.tables == []
+
+
+def test_a_cube_of_cells_in_a_sheet_of_a_few_bytes_is_ended(tmp_path):
+    book = opendocument({"S": [["code", "n"], ["E06000001", 1]]})
+    with zipfile.ZipFile(io.BytesIO(book)) as archive:
+        content = archive.read("content.xml")
+    content = content.replace(
+        b"<table:table-row>", b'<table:table-row table:number-rows-repeated="1000000">'
+    ).replace(b"<table:table-cell ", b'<table:table-cell table:number-columns-repeated="16000" ')
+    path = given(tmp_path, "a.ods", repacked(book, {"content.xml": content}))
+    reading = in_subprocess([path], tmp_path, limits=replace(Limits(), memory=1_500_000_000))
+    assert [problem.kind for problem in reading.problems] == ["error"]
+    assert reading.tables == []
 
 
 def test_a_reader_that_dies_is_a_problem_of_the_file_it_was_at(tmp_path, monkeypatch):

@@ -2,10 +2,17 @@
 
 from datetime import date
 from pathlib import Path
+from typing import Any
 
+import polars as pl
 import pytest
+from hypothesis import given as drawn
+from hypothesis import settings
+from hypothesis import strategies as st
 
 from indicators.releases.reading import read
+from indicators.releases.reading.layout import grid_reading, trimmed
+from indicators.releases.reading.model import KINDS
 from tests.indicators.reading.making import (
     codes,
     given,
@@ -18,7 +25,7 @@ from tests.indicators.reading.making import (
     workbook,
 )
 
-PLAIN = [
+PLAIN: list[list[Any]] = [
     ["Area code", "Area name", "Value"],
     ["E06000001", "Hartlepool", 12.5],
     ["E06000002", "Middlesbrough", 7],
@@ -338,6 +345,135 @@ def test_a_row_out_of_step_is_an_error(tmp_path):
     reading = read_bytes(tmp_path, "a.csv", "code,name,n\n" + "\n".join(lines))
     (problem,) = reading.problems
     assert (problem.kind, problem.code, problem.row) == ("error", "ragged-row", 5)
+
+
+def test_percentiles_over_their_columns_are_a_level_of_the_headings(tmp_path):
+    rows = [
+        ["Table 8.1a   Weekly pay - Gross (£) - For all employee jobs: United Kingdom, 2023"],
+        [],
+        [None, None, "Number of jobs", None, "Percentiles"],
+        ["Description", "Code", "(thousand)", "Median", 10, 20, 25],
+        ["United Kingdom", "K02000001", "26,000", 574.9, 191.3, 306.5, 351.1],
+        ["Darlington", "E06000005", "45", "x", 180.2, "..", 340],
+        [],
+        [],
+        ["a", "Employees on adult rates."],
+        ["Key", "Statistical robustness"],
+    ]
+    table = only(read_bytes(tmp_path, "a.xlsx", workbook({"All": rows})))
+    assert table.headings == (
+        "Description", "Code", "Number of jobs | (thousand)", "Number of jobs | Median",
+        "Percentiles | 10", "Percentiles | 20", "Percentiles | 25",
+    )  # fmt: skip
+    assert table.n_rows == 2
+    assert table.below == ("a | Employees on adult rates.", "Key | Statistical robustness")
+
+
+def test_years_over_a_blank_corner_are_headings(tmp_path):
+    rows = [[None, 2019, 2020], ["Hartlepool", 1950, 1960], ["Middlesbrough", 2001, 2002]]
+    table = only(read_bytes(tmp_path, "a.xlsx", workbook({"S": rows})))
+    assert table.headings == ("column 1", "2019", "2020")
+
+
+def test_numbered_notes_below_are_no_table(tmp_path):
+    rows = [*PLAIN, [], [1, "Rounded."], [2, "Not all areas answered."]]
+    table = only(read_bytes(tmp_path, "a.xlsx", workbook({"S": rows})))
+    assert table.below == ("1 | Rounded.", "2 | Not all areas answered.")
+
+
+def test_tables_side_by_side_are_two(tmp_path):
+    rows = [
+        ["Highest", None, None, None, "Lowest"],
+        ["Code", "Name", "n", None, "Code", "Name", "n"],
+        ["E06000001", "Hartlepool", 9, None, "E06000002", "Middlesbrough", 1],
+        ["E06000003", "Redcar", 8, None, "E06000004", "Stockton", 2],
+        ["E06000005", "Darlington", 7],
+    ]
+    reading = read_bytes(tmp_path, "a.xlsx", workbook({"S": rows}))
+    assert reading.problems == []
+    first, second = reading.tables
+    assert first.headings == ("Highest | Code", "Highest | Name", "Highest | n")
+    assert values(second) == [("E06000002", "Middlesbrough", "1"), ("E06000004", "Stockton", "2")]
+    assert first.n_rows == 3
+
+
+def test_a_title_with_commas_or_a_link_beside_it_is_no_heading(tmp_path):
+    text = "Population, by age, sex, and area, 2023\ncode,name,n\nE06000001,Hartlepool,1\n"
+    table = only(read_bytes(tmp_path, "a.csv", text))
+    assert table.headings == ("code", "name", "n")
+    rows = [
+        ["Table 3: Things that were counted in every area of the country", None, None, "Back"],
+        ["Code", "Name", "n", "m"],
+        ["E06000001", "Hartlepool", 1, 2],
+        ["E06000002", "Middlesbrough", 3, 4],
+    ]
+    table = only(read_bytes(tmp_path, "a.xlsx", workbook({"S": rows})))
+    assert table.headings == ("Code", "Name", "n", "m")
+    assert table.above == ("Table 3: Things that were counted in every area of the country | Back",)
+
+
+def test_a_query_saved_from_nomis_as_text(tmp_path):
+    text = (
+        '"annual population survey"\n"ONS Crown Copyright Reserved [from Nomis on 1 May 2024]"\n'
+        '"date","Jan 2023-Dec 2023"\n"variable","Employment rate - aged 16-64"\n\n'
+        '"local authority: district / unitary","mnemonic","numerator","denominator","percent",'
+        '"conf"\n"Darlington","E06000005",52000,63000,82.1,4.2\n'
+        '"Hartlepool","E06000001",38000,56000,"!","!"\n\n"! Estimate is not available."\n'
+    )
+    table = only(read_bytes(tmp_path, "a.csv", text))
+    assert table.above[-1] == "variable | Employment rate - aged 16-64"
+    assert table.below == ("! Estimate is not available.",)
+    assert values(table)[1] == ("Hartlepool", "E06000001", "38000", "56000", "!", "!")
+
+
+def test_a_table_saved_from_stat_xplore_as_text(tmp_path):
+    text = (
+        '"Households on Universal Credit"\n"Counting: Households on Universal Credit"\n\n'
+        '"Filters:"\n"Default Summation","Households on Universal Credit"\n\n'
+        '"Month","Nov-23","Dec-23"\n"National - Regional - LA - OAs"\n'
+        '"Darlington",8123,"8,150"\n"Hartlepool",9001,".."\n"Total",17124,17160\n\n'
+        '"INFO","Cells have been randomly adjusted"\n'
+    )
+    table = only(read_bytes(tmp_path, "a.csv", text))
+    assert table.headings == ("Month", "Nov-23", "Dec-23")
+    assert [kind for _, kind in kinds(table)][-3:] == ["data", "data", "total"]
+    assert table.below[-1] == "INFO | Cells have been randomly adjusted"
+
+
+CELLS = st.sampled_from(
+    ["E06000001", "E06000002", "Total", "12", "3.5", "[c]", "2019", "Note", "a name", "#x", None]
+) | st.text(alphabet="aZ 09\u00e9-", max_size=6)
+
+
+@settings(max_examples=200, deadline=None)
+@drawn(
+    rows=st.integers(1, 6).flatmap(
+        lambda width: st.lists(st.lists(CELLS, min_size=width, max_size=width), max_size=30)
+    ),
+    text=st.booleans(),
+)
+def test_no_arrangement_of_cells_crashes_and_rows_are_those_of_the_sheet(rows, text):
+    width = max(map(len, rows), default=1)
+    grid = trimmed(
+        pl.DataFrame(
+            {f"c{i}": pl.Series([r[i] for r in rows], dtype=pl.String) for i in range(width)}
+        )
+    )
+    reading = grid_reading(grid, "a", "S", text=text)
+    for table in reading.tables:
+        frame = table.frame()
+        assert frame.columns == [*table.headings, "row", "kind"]
+        assert set(frame["kind"]) <= set(KINDS)
+        assert table.first_row == frame["row"][0]
+        assert frame["row"].is_sorted()
+        assert all(len(level) == len(table.headings) for level in table.levels)
+        for row in frame.select(*table.headings, "row").rows():
+            held = [cell for cell in row[:-1] if cell is not None]
+            source = [cell for cell in grid.row(row[-1] - 1) if cell is not None]
+            # In order, and nothing that is not there.
+            left = iter(source)
+            assert all(cell in left for cell in held)
+    assert reading.tables or reading.documents or grid.drop_nulls().is_empty() or reading.problems
 
 
 def test_several_files_are_read_together_and_a_broken_one_does_not_stop_the_rest(tmp_path):

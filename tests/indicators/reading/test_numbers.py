@@ -63,7 +63,7 @@ def test_markers_after_a_value(cell, value, marker):
     [
         "NaN", "nan", "inf", "-inf", "Infinity", "1e999", "-1e999", "1,23", "1,2345", "1,234 567",
         "12k", "1.2.3", "abc", "1_000", "0x10", "٣", "=1+1", "#DIV/0!", "()", "(-5)", "12 (3)",
-        "1/2", "2020-01-01", "[c", "--5", "e5", "½", "TRUE",
+        "1/2", "2020-01-01", "[c", "--5", "+", "e5", "½", "TRUE",
     ],
 )  # fmt: skip
 def test_what_is_neither_is_a_problem(cell):
@@ -101,12 +101,15 @@ def test_grouped_whole_numbers_come_back(numbers, mark):
     assert parse_numbers(texts).values.to_list() == numbers
 
 
+PRINTED = st.characters(exclude_categories=["Cc", "Cs"])
+
+
 @settings(max_examples=300, deadline=None)
 @given(
     st.lists(
         st.one_of(
             st.none(),
-            st.text(max_size=12),
+            st.text(PRINTED, max_size=12),
             st.text(alphabet="0123456789.,-+()%£[]eEcx <", max_size=8),
         ),
         max_size=40,
@@ -116,7 +119,5 @@ def test_every_cell_is_a_value_a_marker_a_problem_or_blank(cells):
     read = parse_numbers(pl.Series(cells, dtype=pl.String))
     for cell, value, marker, problem, percent in zip(cells, *read, strict=True):
         assert value is None or math.isfinite(value)
-        assert problem is (
-            value is None and marker == "" and bool((cell or "").strip("\u2007\u202f ").strip())
-        )
+        assert problem is (value is None and marker == "" and bool((cell or "").strip()))
         assert value is not None or not percent
