@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("indicators", "0003_feedback"),
+        ("indicators", "0005_withdrawn_reason"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -11,9 +11,10 @@ import polars as pl
 from django.db import connection
 
 from areas.importing.copy import fetch_frame
-from indicators.models import Indicator, SavedLayout
-from indicators.releases.stage import Geography
+from indicators.models import Indicator, LiveSeries, PackedArray, SavedLayout
+from indicators.releases.stage import SERIES_KEY, Geography
 from indicators.statistics.markers import MARKERS
+from indicators.statistics.periods import period_text
 
 AREAS = """
 SELECT code, name, name_cy, area_type_id AS type, valid_from, valid_to FROM areas_area ORDER BY id
@@ -122,6 +123,63 @@ def indicators() -> pl.DataFrame:
         },
         orient="row",
     )  # fmt: skip
+
+
+def live_rows(part: pl.DataFrame, periods: int = 2) -> pl.DataFrame:
+    """Return what is live of the indicators, breakdowns and editions in some rows, as values.
+
+    Of each, the newest few periods; the columns are those that name a series and `code`, `value`.
+    """
+    wanted = set(part.select("indicator", "breakdown", "edition").unique().iter_rows())
+    rows = (
+        LiveSeries.objects.filter(
+            live__endswith__isnull=True,
+            indicator__slug__in={slug for slug, _, _ in wanted},
+            edition__slug__in={slug for _, _, slug in wanted},
+        )
+        .select_related("indicator", "edition", "period")
+        .order_by("-period__end", "-period__start")
+    )
+    taken: dict[tuple[str, str, str], list[LiveSeries]] = {}
+    for row in rows:
+        key = (row.indicator.slug, row.breakdown, row.edition.slug)
+        if key in wanted and len(taken.setdefault(key, [])) < periods:
+            taken[key].append(row)
+    empty = pl.DataFrame(
+        schema={**dict.fromkeys((*SERIES_KEY, "code"), pl.String), "value": pl.Float64}
+    )
+    codes: dict[int, pl.Series] = {}
+    frames = [empty]
+    for (slug, breakdown, edition), some in taken.items():
+        packed = dict(
+            PackedArray.objects.filter(series__in=[row.series_id for row in some]).values_list(
+                "series_id", "values"
+            )
+        )
+        for row in some:
+            if row.edition_id not in codes:
+                codes[row.edition_id] = fetch_frame(
+                    "SELECT a.code FROM areas_member m JOIN areas_area a ON a.id = m.area_id "
+                    "WHERE m.edition_id = %s ORDER BY m.ordinal",
+                    [row.edition_id],
+                    {"code": pl.String},
+                )["code"]
+            try:
+                period = period_text(row.period.start, row.period.end)
+            except ValueError:
+                continue
+            values = np.frombuffer(packed[row.series_id], "<f8")
+            frames.append(
+                pl.select(
+                    pl.lit(slug).alias("indicator"),
+                    pl.lit(breakdown).alias("breakdown"),
+                    pl.lit(edition).alias("edition"),
+                    pl.lit(period).alias("period"),
+                    codes[row.edition_id].alias("code"),
+                    pl.Series("value", values).fill_nan(None),
+                )
+            )
+    return pl.concat(frames)
 
 
 def postcodes(given: pl.Series) -> pl.Series:

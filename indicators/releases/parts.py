@@ -21,7 +21,14 @@ PART_ROWS = 2_000_000
 BATCH_ROWS = 500_000
 GROUP = ["indicator", "breakdown", "period"]
 # Where a row stood in the files that were given.
-PLACE: dict[str, type[pl.DataType]] = {"file": pl.String, "sheet": pl.String, "row": pl.Int64}
+# `given` and `name_given` are the area as the file calls it.
+PLACE: dict[str, type[pl.DataType]] = {
+    "file": pl.String,
+    "sheet": pl.String,
+    "row": pl.Int64,
+    "given": pl.String,
+    "name_given": pl.String,
+}
 SCHEMA = {**COLUMNS, **PLACE}
 INDEX = "index.json"
 KEYS = "series.parquet"

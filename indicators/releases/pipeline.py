@@ -8,6 +8,7 @@ worker at a time has a release in hand. Nothing that is live is touched before `
 from __future__ import annotations
 
 import importlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ from indicators.releases.problems import Problem
 from indicators.releases.progress import Tell, forget, teller
 from indicators.releases.publish import CannotPublish
 from indicators.releases.reading.model import Limits, Reading
-from indicators.releases.stage import Geography, StagingError, fit, stage
+from indicators.releases.stage import COLUMNS, Geography, StagingError, fit, stage
 from indicators.releases.storage import lock_dataset, take_rows_back
 from indicators.releases.understanding import CannotMap, Understood, rows_of, understand
 
@@ -441,7 +442,14 @@ def check_parts(
         ]
     for done, part in enumerate(parts.frames()):
         tell("Checking", done, len(parts))
-        own = checks.check(part, held) if checks else pl.DataFrame(schema=findings.SCHEMA)
+        own = pl.DataFrame(schema=findings.SCHEMA)
+        if checks is not None and held is not None:
+            own = checks.check(
+                part.with_columns(pl.when(pl.col("code") != "").then("code").alias("code")),
+                held,
+                mapping=parsed(mapping),
+                live=known.live_rows(part),
+            )
         wrong.append(own)
         if said or has_errors([own]):
             continue
@@ -452,6 +460,14 @@ def check_parts(
                 findings.as_frame([Problem("error", "not-fit", s) for s in error.sentences])
             )
     return wrong
+
+
+def parsed(mapping: Mapping[str, Any]) -> Any:
+    """Return a mapping as the recogniser has it; None for one of columns."""
+    recognising = optional("indicators.releases.recognising")
+    if recognising is None or "columns" in mapping:
+        return None
+    return recognising.Mapping.from_json(json.dumps(mapping))
 
 
 def optional(name: str) -> Any:
@@ -533,9 +549,14 @@ def stage_release(
 
 
 def bare(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return rows without where each stood, and new indicators by the slug they will have."""
-    return frame.drop("file", "sheet", "row").with_columns(
-        pl.col("indicator").str.strip_prefix(NEW)
+    """Return rows as staging wants them, new indicators by the slug they will have.
+
+    Rows whose area, edition or period could not be told are left out: checking has said so of each.
+    """
+    return (
+        frame.select(list(COLUMNS))
+        .filter((pl.col("code") != "") & (pl.col("edition") != "") & (pl.col("period") != ""))
+        .with_columns(pl.col("indicator").str.strip_prefix(NEW))
     )
 
 
@@ -748,7 +769,5 @@ def withdraw_release(*, release: Release, by: User, at: datetime, reason: str = 
     """Take a public release back whole at `at`. Raises CannotPublish, having changed nothing."""
     with transaction.atomic():
         queue_to_publish()
-        publish.withdraw(release=release, by=by, at=at)
-        if reason:
-            audit("say why", release, by, at, reason=reason)
+        publish.withdraw(release=release, by=by, at=at, reason=reason)
     release.refresh_from_db()

@@ -120,15 +120,8 @@ def rows_of(
         applied = recognising.apply(parsed, tables, known)
         nothing = None
         for batch in applied:
-            # Rows whose area, edition or period could not be told are among the problems.
-            told = batch.filter(
-                pl.col("code").is_not_null()
-                & ~pl.col("code").eq("")
-                & ~pl.col("edition").eq("")
-                & ~pl.col("period").eq("")
-            )
-            nothing = told.head(0)
-            yield told, None
+            nothing = batch.head(0)
+            yield batch, None
         if nothing is not None:
             yield nothing, applied.problems
     except recognising.MappingError as error:
@@ -185,7 +178,7 @@ def by_columns(
                 pl.lit(table.file).alias("file"),
                 pl.lit(table.sheet).alias("sheet"),
                 pl.col(ROW).alias("row"),
-            )
+            ).with_columns(pl.col("code").alias("given"))
             yield with_numbers(frame, columns)
 
 
@@ -194,6 +187,24 @@ def with_numbers(
 ) -> tuple[pl.DataFrame, pl.DataFrame | None]:
     """Turn the columns of numbers from text; what is none becomes a problem with its row."""
     wrong: list[pl.DataFrame] = []
+    for name in NEEDED:
+        blank = frame.filter(pl.col(name).is_null() | (pl.col(name) == ""))
+        if blank.height:
+            wrong.append(
+                blank.select(
+                    pl.lit("error").alias("kind"),
+                    pl.lit("blank").alias("code"),
+                    "file",
+                    "sheet",
+                    "row",
+                    pl.lit(columns[name][1]).alias("column"),
+                    pl.col("code").fill_null("").alias("area"),
+                    pl.lit("").alias("value"),
+                    pl.lit(f"This row has no {name}: fill it in, or take the row out.").alias(
+                        "sentence"
+                    ),
+                )
+            )
     for name in (n for n in NUMBERS if n in columns):
         read = parse_numbers(frame[name])
         value, marker, bad = read.values, read.markers, read.problems
