@@ -19,6 +19,16 @@ from tests import tiny_uk
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file in one worker, and those of the site: they share what they load."""
+    for item in items:
+        file = item.nodeid.partition("::")[0]
+        group = "tests/site" if file.startswith("tests/site/") else file
+        item.add_marker(pytest.mark.xdist_group(group))
+    # The site takes a minute to load: one worker begins with it while another does the rest.
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/site/"))
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker):
     with django_db_blocker.unblock():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -65,9 +66,10 @@ def drop(server: psycopg.Connection[Any], name: str) -> None:
 
 
 def names() -> set[str]:
-    """Return every database of the server."""
+    """Return the databases of the server that are named after this process, as a test's own are."""
     with postgres.maintenance() as server:
-        return {str(row[0]) for row in server.execute("SELECT datname FROM pg_database")}
+        found = {str(row[0]) for row in server.execute("SELECT datname FROM pg_database")}
+    return {name for name in found if f"_{os.getpid()}" in name}
 
 
 def checksums(name: str) -> dict[str, tuple[int, Any]]:

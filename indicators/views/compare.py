@@ -528,7 +528,7 @@ def page(request: HttpRequest, found: Found) -> dict[str, Any]:
 def ready(query: Asked, areas: Sequence[Area]) -> list[dict[str, str]]:
     """Return areas to add in one step: what the first is part of, and what touches it."""
     found = [
-        {"label": f"{a.name} ({a.area_type.name})",
+        {"label": a.name if a.area_type_id == "uk" else f"{a.name} ({a.area_type.name})",
          "url": query.address(codes=with_code(query, a.code))}
         for a in reversed(ancestors(areas[0]))
         if a.area_type_id in {"authority", "region", "country", "uk"} and a.code not in query.codes

@@ -160,7 +160,7 @@ def area_profile(request: HttpRequest, code: str) -> HttpResponse:
         return ended_area(request, area)
 
     given = request.GET.get("with", "")
-    if given and (token := group_token(given)) != given and WORD.match(token):
+    if "/" in given and WORD.match(token := group_token(given)):
         # Somebody pasted the address of a group's page.
         return HttpResponseRedirect(f"{url(area)}?with={token}")
     asked = Asked.of(request.GET)

@@ -22,9 +22,10 @@ import os
 import pstats
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from itertools import cycle, islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.bench import _database
 from tests.bench._figures import (
@@ -37,6 +38,9 @@ from tests.bench._figures import (
     show,
     verdict,
 )
+
+if TYPE_CHECKING:
+    from django.test import Client
 
 TYPES = ("authority", "ward", "msoa", "lsoa", "county", "region", "country", "uk")
 TARGETED = ("authority", "ward")
@@ -67,11 +71,17 @@ def codes_by_type(n: int) -> dict[str, list[str]]:
     return found
 
 
-def ask(path: str) -> bytes:
-    """Return the body, gzipped, that the site answers `path` with."""
+@cache
+def client() -> Client:
+    """Return the one that asks. A site sets its middleware up once, and so does this."""
     from django.test import Client
 
-    response = Client(headers={"accept-encoding": "gzip"}).get(path)
+    return Client(headers={"accept-encoding": "gzip"})
+
+
+def ask(path: str) -> bytes:
+    """Return the body, gzipped, that the site answers `path` with."""
+    response = client().get(path)
     if response.status_code != 200:
         raise RuntimeError(f"{path} answered {response.status_code}")
     return bytes(response.content)

@@ -3,10 +3,10 @@
     python -m tests.bench.search [--n 100] [--explain]
 
 `areas.search.search` in process, warm, each kind of question in turns with a look-up by primary
-key, on a copy of the demo with its 1.7 million postcodes, to which wards of earlier years and
-neighbourhoods of another census are added until it has twice its areas: names are made of the
-words of real ones. The demo itself has 59,500 areas, which the target is about. `--explain` prints
-the plans of the slowest question of each kind.
+key, on a copy of the demo: 59,500 areas and 1.7 million postcodes, which the target is about. Then
+again with wards of earlier years and neighbourhoods of another census added until it has twice its
+areas (names are made of the words of real ones), to show what growth costs. `--explain` prints the
+plans of the slowest question of each kind.
 """
 
 from __future__ import annotations
@@ -139,10 +139,16 @@ def measure(n: int, explain: bool) -> list[Figure]:
         show(figures[-1:])
         if explain:
             plans(figures[-1]["slowest"])
-    for figure in figures[1:]:
-        most = AT_MOST.get(figure["measure"], MOST_MS)
-        figures.append(verdict(f"p95 of {figure['measure']}", figure["p95_ms"], most, "ms"))
     return figures
+
+
+def verdicts(figures: Sequence[Figure]) -> list[Figure]:
+    """Return whether each kind of question meets its target."""
+    return [
+        verdict(f"p95 of {f['measure']}", f["p95_ms"], AT_MOST.get(f["measure"], MOST_MS), "ms")
+        for f in figures
+        if "p95_ms" in f
+    ]
 
 
 def plans(question: str) -> None:
@@ -173,8 +179,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     with _database.copy_of(demo, "bench_search") as url:
         _database.switch(url)
         say(f"On {_database.database(url)}")
+        figures = measure(args.n, args.explain)
+        say("With twice the areas")
         grow()
-        save("search", measure(args.n, args.explain))
+        twice = [
+            figure | {"measure": f"{figure['measure']}, twice the areas"}
+            for figure in measure(args.n, args.explain)
+        ]
+        save("search", [*figures, *twice, *verdicts(figures)])
     return 0
 
 
