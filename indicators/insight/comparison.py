@@ -32,6 +32,8 @@ from indicators.statistics.rank import Floats, Ints
 
 # Up to this many areas of one edition are read row by row: fewer bytes than whole arrays.
 FEW_ROWS = 40
+# Periods that are read at once: sixty of all neighbourhoods are 23 MB.
+PERIODS_AT_ONCE = 60
 
 PeriodKey = tuple[date, date, str]
 
@@ -123,7 +125,8 @@ def comparison(
     The period of a column is chosen by the first `n_choosing` rows (all unless told): with
     `common`, the latest of those that most of them have; else the latest that any has. Other
     rows are shown in the same period or not at all. Four queries at most and one of series; of
-    these, what is the same for all areas is kept under `version`.
+    these, what is the same for all areas is kept under `version`. Two more for every sixty earlier
+    periods that have to be looked at.
     """
     n = len(places.area_ids)
     n_choosing = n if n_choosing is None else n_choosing
@@ -137,31 +140,35 @@ def comparison(
         )
         for pk, periods in by_indicator.items()
     }
-    known: dict[int, tuple[Floats, NDArray[np.int8]]] = {}
+    by_id = {i.pk: i for i in indicators}
 
-    def have(wanted: Iterable[Live]) -> None:
-        known.update(read(places, {s.series_id: s for s in wanted if s.series_id not in known}))
+    def columns_of(wanted: list[tuple[int, PeriodKey]]) -> dict[tuple[int, PeriodKey], Column]:
+        """Read some periods; of many, a few at a time, so that few whole arrays are held."""
+        made = {}
+        for some in batched(wanted, PERIODS_AT_ONCE):
+            lives = [s for pk, key in some for s in by_indicator[pk][key].values()]
+            known = read(places, {s.series_id: s for s in lives})
+            for pk, key in some:
+                made[pk, key] = fill(by_id[pk], by_indicator[pk][key], places, known)
+        return made
 
-    def column(indicator: Indicator, key: PeriodKey) -> Column:
-        return fill(indicator, by_indicator[indicator.pk][key], places, known)
-
-    have(s for pk, order in orders.items() if order for s in by_indicator[pk][order[0]].values())
-    first = {i.pk: column(i, orders[i.pk][0]) for i in indicators if orders.get(i.pk)}
+    newest = columns_of([(pk, order[0]) for pk, order in orders.items() if order])
+    first = {pk: column for (pk, _), column in newest.items()}
     unsettled = [
         pk
         for pk, found in first.items()
         if len(orders[pk]) > 1
         and not (found.held[:n_choosing].all() if common else found.held[:n_choosing].any())
     ]
-    have(s for pk in unsettled for key in orders[pk][1:] for s in by_indicator[pk][key].values())
+    earlier = columns_of([(pk, key) for pk in unsettled for key in orders[pk][1:]])
     columns = []
     for indicator in indicators:
         if indicator.pk not in first:
-            columns.append(fill(indicator, {}, places, known))
+            columns.append(fill(indicator, {}, places, {}))
             continue
         chosen = first[indicator.pk]
         if indicator.pk in unsettled:
-            tried = [chosen, *(column(indicator, k) for k in orders[indicator.pk][1:])]
+            tried = [chosen, *(earlier[indicator.pk, k] for k in orders[indicator.pk][1:])]
             counts = [int(c.held[:n_choosing].sum()) for c in tried]
             wanted = max(counts) if common else min(1, max(counts))
             at = next(i for i, count in enumerate(counts) if count >= wanted)
@@ -173,6 +180,12 @@ def comparison(
     ids = list(dict.fromkeys(int(pk) for c in columns for pk in np.unique(c.series_ids) if pk))
     found.series = described(ids, version)
     return found
+
+
+def batched(items: list[tuple[int, PeriodKey]], n: int) -> Iterable[list[tuple[int, PeriodKey]]]:
+    """Yield `items` in lists of at most `n`. Python has it from 3.12."""
+    for start in range(0, len(items), n):
+        yield items[start : start + n]
 
 
 def periods_of(
