@@ -27,6 +27,7 @@ from indicators.models import (
     Series,
     Standing,
 )
+from indicators.presenters.release import diff_table
 from indicators.releases import (
     findings,
     housekeeping,
@@ -543,6 +544,8 @@ def test_a_preview_says_what_would_change_and_what_depends_on_it(make_indicator,
         (NEIGHBOURHOODS[1], "changed", 2.0, 52.0, ""),
         (NEIGHBOURHOODS[15], "added", None, 16.0, ""),
     ]
+    table = diff_table(second)
+    assert table.frame.height == preview.diff_of(second).collect().height
     assert len(list(preview.series_of(second))) == len(told["series"])
     assert not told["stale"]
 
