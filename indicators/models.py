@@ -161,6 +161,11 @@ class Release(models.Model):
         WITHDRAWN = "withdrawn", "withdrawn"
         REJECTED = "rejected", "rejected"
 
+    class Todo(models.TextChoices):
+        CHECK = "check", "to be read and checked"
+        STAGE = "stage", "to be made ready"
+        PUBLISH = "publish", "to be made public"
+
     dataset = models.ForeignKey(Dataset, models.PROTECT, related_name="releases")
     slug = models.SlugField(unique=True, max_length=120)
     name = models.CharField(max_length=200)
@@ -169,6 +174,14 @@ class Release(models.Model):
     file_name = models.CharField(max_length=255, blank=True)
     file_sha256 = models.CharField(max_length=64, blank=True)
     note = models.TextField(blank=True)
+    corrects = models.ForeignKey(
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="corrections",
+        help_text="The release that this one puts right; the note says what was wrong.",
+    )
     licence = models.ForeignKey(Licence, models.PROTECT)
     redistributable = models.BooleanField(default=True)
     complete = models.BooleanField(
@@ -176,6 +189,18 @@ class Release(models.Model):
     )
     status = models.CharField(max_length=10, choices=Status, default=Status.RECEIVED)
     received_at = models.DateTimeField()
+    received_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    layout = models.CharField(max_length=80, blank=True, db_default="")
+    mapping = models.JSONField(
+        default=dict, blank=True, help_text="What its columns were read as, to be edited."
+    )
+    # What checking found: by code, its kind, how many and one sentence.
+    problems = models.JSONField(default=dict, blank=True)
+    # What a worker is to do next (empty: nothing), and why the last one gave up.
+    todo = models.CharField(max_length=8, choices=Todo, blank=True, db_default="")
+    failure = models.TextField(blank=True, db_default="")
     staged_at = models.DateTimeField(null=True, blank=True)
     published_at = models.DateTimeField(null=True, blank=True)
     published_by = models.ForeignKey(
@@ -218,6 +243,13 @@ class Release(models.Model):
                 condition=Q(file_sha256="") | Q(file_sha256__regex=r"^[0-9a-f]{64}$"),
                 name="release_file_sha256",
             ),
+            models.CheckConstraint(
+                condition=Q(todo__in=["", "check", "stage", "publish"]), name="release_todo"
+            ),
+            models.CheckConstraint(
+                condition=Q(corrects__isnull=True) | ~Q(corrects=F("id")) & ~Q(note=""),
+                name="release_correction_has_a_note",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -227,6 +259,68 @@ class Release(models.Model):
     def may_be_passed_on(self) -> bool:
         """Whether both the release and its licence, as it stands now, let us offer files."""
         return self.redistributable and self.licence.redistributable
+
+
+class ReleaseFile(models.Model):
+    """A file of a release as it was given: kept under its hash, so the same bytes are kept once."""
+
+    release = models.ForeignKey(Release, models.CASCADE, related_name="files")
+    position = models.PositiveIntegerField()
+    name = models.CharField(max_length=255, help_text="As its giver calls it; only ever shown.")
+    sha256 = models.CharField(max_length=64, db_index=True)
+    size = models.BigIntegerField(help_text="Bytes.")
+
+    class Meta:
+        ordering: ClassVar = ["position"]
+        constraints: ClassVar = [
+            models.UniqueConstraint("release", "position", name="releasefile_position"),
+            models.CheckConstraint(
+                condition=Q(sha256__regex=r"^[0-9a-f]{64}$"), name="releasefile_sha256"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SavedLayout(models.Model):
+    """A mapping that somebody confirmed, kept to be recognised when files like it come again."""
+
+    slug = models.SlugField(unique=True, max_length=80)
+    name = models.CharField(max_length=160)
+    dataset = models.ForeignKey(Dataset, models.SET_NULL, null=True, blank=True, related_name="+")
+    mapping = models.JSONField()
+    saved_at = models.DateTimeField()
+    saved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+    )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class AcceptedWarning(models.Model):
+    """Why a kind of warning does not keep a release from being published, and who says so.
+
+    It holds for what was found then: checking again takes it away. The audit log keeps it.
+    """
+
+    release = models.ForeignKey(Release, models.CASCADE, related_name="accepted")
+    code = models.CharField(max_length=80)
+    why = models.TextField()
+    at = models.DateTimeField()
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+    )
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint("release", "code", name="acceptedwarning_once"),
+            models.CheckConstraint(condition=~Q(why=""), name="acceptedwarning_says_why"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.why}"
 
 
 class Series(models.Model):

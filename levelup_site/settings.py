@@ -165,6 +165,8 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BEAT_SCHEDULE = {
     "geography": {"task": "areas.tasks.take_up_waiting", "schedule": 60.0},
+    "releases": {"task": "indicators.tasks.take_up_waiting", "schedule": 60.0},
+    "housekeeping": {"task": "indicators.tasks.housekeep", "schedule": 6 * 3600.0},
 }
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

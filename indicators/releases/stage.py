@@ -6,10 +6,11 @@ transaction: a table that cannot be staged changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import polars as pl
@@ -169,19 +170,64 @@ class Geography:
         return self._groups[edition.pk]
 
 
+class InParts(Protocol):
+    """Rows in parts, each with the columns of `COLUMNS` and perhaps others.
+
+    All series of one indicator, breakdown and period lie in one part (see `parts`).
+    """
+
+    @property
+    def rows(self) -> int:
+        """The rows of all parts."""
+        ...
+
+    def __len__(self) -> int:
+        """How many parts there are."""
+        ...
+
+    def frames(self) -> Iterator[pl.DataFrame]:
+        """Yield each part."""
+        ...
+
+
+@dataclass(frozen=True)
+class OnePart:
+    """A table held in memory."""
+
+    table: pl.DataFrame
+
+    @property
+    def rows(self) -> int:
+        """The rows of the table."""
+        return self.table.height
+
+    def __len__(self) -> int:
+        return 1
+
+    def frames(self) -> Iterator[pl.DataFrame]:
+        """Yield the table."""
+        yield self.table
+
+
 @transaction.atomic
 def stage(
-    *, release: Release, table: pl.DataFrame, at: datetime, progress: Progress | None = None
+    *,
+    release: Release,
+    table: pl.DataFrame | InParts,
+    at: datetime,
+    progress: Progress | None = None,
 ) -> list[Series]:
     """Write `table` as the series of `release`, with everything derived from it, not yet live.
 
     `table` has the columns of `COLUMNS` (limits, parts and marker may be absent): one row for
     each area with a value or a reason for having none. Larger areas are added up by each
-    indicator's rule wherever the table has none of its own. Returns the series.
+    indicator's rule wherever the table has none of its own. Rows in parts are staged a part at a
+    time, so that memory does not grow with them. Returns the series.
 
     Raises StagingError, having changed nothing, when the table is not fit to be staged.
     """
     tell = progress or (lambda stage, done, total: None)
+    source: InParts = OnePart(table) if isinstance(table, pl.DataFrame) else table
     lock_dataset(release.dataset_id)
     release.refresh_from_db(
         fields=["status"], from_queryset=Release.objects.select_for_update(of=("self",))
@@ -189,20 +235,30 @@ def stage(
     if release.status not in {Release.Status.RECEIVED, Release.Status.CHECKED}:
         raise StagingError([f"“{release.name}” is already {release.status}; it is staged once."])
     geography = Geography()
-    table = normalise(table)
     indicators = {i.slug: i for i in Indicator.objects.select_related("scope__area_type")}
-    refuse(problems(table, indicators, geography.editions))
-    table = with_ordinals(table, geography)
-
-    published = list(read_series(table, indicators, geography))
-    refuse(beyond_scope(published, geography))
-    derived = list(roll_up_all(published, geography, tell))
-    every = published + derived
-    rows = sum(int(s.columns.row.sum()) for s in every)
-    bucket = open_bucket(rows=rows, n_series=len(every), release=release)
-    write_series(every, release, bucket, geography)
-    write_rows(every, bucket, geography, tell)
+    bucket: OpenBucket | None = None
+    records: list[Series] = []
+    n_derived = n_rows = 0
+    for done, part in enumerate(source.frames()):
+        tell("Making ready", done, len(source))
+        published = fit(part, indicators, geography)
+        derived = list(roll_up_all(published, geography, tell))
+        every = published + derived
+        rows = sum(int(s.columns.row.sum()) for s in every)
+        if bucket is None:
+            expected = rows if len(source) == 1 else source.rows
+            bucket = open_bucket(rows=expected, n_series=len(every), release=release)
+        write_series(every, release, bucket, geography)
+        write_rows(every, bucket, geography, tell)
+        records += [s.record for s in every]
+        n_derived += len(derived)
+        n_rows += rows
+    if bucket is None:
+        raise StagingError(["The table has no rows."])
     bucket.attach()
+    if not bucket.record.shared:
+        bucket.record.rows = n_rows
+        bucket.record.save(update_fields=["rows"])
     release.status = Release.Status.STAGED
     release.staged_at = at
     release.save(update_fields=["status", "staged_at"])
@@ -210,9 +266,55 @@ def stage(
         at=at,
         action="stage",
         release=release,
-        detail={"series": len(published), "derived": len(derived), "rows": rows},
+        detail={"series": len(records) - n_derived, "derived": n_derived, "rows": n_rows},
     )
-    return [s.record for s in every]
+    return records
+
+
+def fit(
+    table: pl.DataFrame, indicators: dict[str, Indicator], geography: Geography
+) -> list[Staged]:
+    """Return the series of a table that is fit to be staged.
+
+    Raises StagingError with every sentence of the first kind of fault that it has.
+    """
+    table = with_rates(normalise(table), indicators)
+    refuse(problems(table, indicators, geography.editions))
+    published = list(read_series(with_ordinals(table, geography), indicators, geography))
+    refuse(beyond_scope(published, geography))
+    return published
+
+
+def with_rates(table: pl.DataFrame, indicators: dict[str, Indicator]) -> pl.DataFrame:
+    """Work out the value of ratios that come as their two parts and no reason for having none.
+
+    Nothing out of nothing is no rate: its marker is z, not applicable.
+    """
+    ratios = {
+        i.slug: i.multiplier
+        for i in indicators.values()
+        if i.aggregation == Indicator.Aggregation.RATIO
+    }
+    todo = (
+        pl.col("indicator").is_in(list(ratios))
+        & pl.col("value").is_null()
+        & ~pl.col("marker").is_in(MISSING_LETTERS)
+        & pl.col("numerator").is_finite()
+        & pl.col("denominator").is_finite()
+    )
+    if not table.select(todo.any()).item():
+        return table
+    multiplier = pl.col("indicator").replace_strict(ratios, default=1.0, return_dtype=pl.Float64)
+    return table.with_columns(
+        pl.when(todo & (pl.col("denominator") > 0))
+        .then(multiplier * pl.col("numerator") / pl.col("denominator"))
+        .otherwise(pl.col("value"))
+        .alias("value"),
+        pl.when(todo & (pl.col("denominator") == 0) & (pl.col("numerator") == 0))
+        .then(pl.lit("z"))
+        .otherwise(pl.col("marker"))
+        .alias("marker"),
+    )
 
 
 def normalise(table: pl.DataFrame) -> pl.DataFrame:

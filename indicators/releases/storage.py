@@ -7,6 +7,8 @@ of them do not become thousands of partitions. Measured in docs/decisions.md.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 from django.db import connection
 from psycopg import sql
@@ -41,7 +43,15 @@ class OpenBucket:
                 self.attach()
 
     def give_ids(self, n: int) -> range:
-        """Return `n` series ids that lie in this bucket."""
+        """Return `n` series ids that lie in this bucket.
+
+        Raises ValueError where a release in parts turns out to have more series than a block.
+        """
+        if self.record.n_series + n > Bucket.BLOCK:
+            raise ValueError(
+                f"The release has more than {Bucket.BLOCK:,} series, which is the most that one "
+                "holds. Split the file by indicator."
+            )
         start = self.record.first + self.record.n_series
         self.record.n_series += n
         self.record.save(update_fields=["n_series"])
@@ -97,6 +107,28 @@ class OpenBucket:
                         sql.SQL(statement).format(child=child, parent=name, lo=low, hi=high)
                     )
         self._attached = True
+
+
+def take_rows_back(release: Release, series: Sequence[int]) -> None:
+    """Take away every row of a release that is not public, in the transaction of the caller.
+
+    `series` are the ids of its series. A bucket of its own is emptied at once and taken down by
+    housekeeping, as taking it out of its tables locks their readers out for a moment.
+    """
+    own = list(Bucket.objects.filter(shared=False, release=release).values_list("pk", flat=True))
+    with connection.cursor() as cursor:
+        for pk in own:
+            for parent in KEYS:
+                cursor.execute(sql.SQL("TRUNCATE {}").format(sql.Identifier(f"{parent}_b{pk}")))
+        if series and not own:
+            for parent in KEYS:
+                cursor.execute(
+                    sql.SQL("DELETE FROM {} WHERE series_id = ANY(%s)").format(
+                        sql.Identifier(parent)
+                    ),
+                    [list(series)],
+                )
+    Bucket.objects.filter(pk__in=own).update(rows=0)
 
 
 def open_bucket(*, rows: int, n_series: int, release: Release) -> OpenBucket:

@@ -68,7 +68,10 @@ def live_value(code: str, indicator: str = "share", period: str = "21 March 2021
         (pl.lit("?").alias("marker"), "Unknown marker “\\?”"),
         (pl.lit(math.nan).alias("value"), "The value is not a number"),
         (pl.lit(math.inf).alias("denominator"), "The denominator is not a number"),
-        (pl.lit(None, dtype=pl.Float64).alias("value"), "No value and no reason"),
+        (
+            [pl.lit(None, dtype=pl.Float64).alias(name) for name in ("value", "numerator")],
+            "No value and no reason",
+        ),
         (pl.lit("c").alias("marker"), "A value and a reason for having none"),
         (pl.lit(99.0).alias("lower"), "limits do not hold the value"),
         (pl.lit(0.0).alias("upper"), "limits do not hold the value"),

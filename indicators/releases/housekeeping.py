@@ -1,0 +1,136 @@
+"""Taking away what interrupted work left: drafts, files of no release, emptied partitions.
+
+Nothing that a release has, or that someone works on, is touched: whatever is younger than a day
+is left, and a release in hand is passed over.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from django.db import DatabaseError, connection, transaction
+from psycopg import sql
+
+from indicators.models import Bucket, Release, ReleaseFile, Series
+from indicators.releases import keeping
+from indicators.releases.pipeline import in_hand
+from indicators.releases.storage import KEYS, LOCK_SPACE, OBSERVATION
+
+LEFT_ALONE = timedelta(days=1)
+# How long taking a partition out of its tables may wait for their readers.
+PATIENCE = "2s"
+TABLES = """
+SELECT c.relname FROM pg_class c WHERE c.relkind = 'r' AND c.relname ~ '^{parent}_b[0-9]+$'
+"""
+
+
+@dataclass
+class Cleared:
+    """What was taken away: names of files and folders, buckets, and bytes."""
+
+    paths: list[str] = field(default_factory=list)
+    buckets: list[int] = field(default_factory=list)
+    bytes: int = 0
+
+
+def housekeep(*, at: datetime, older_than: timedelta = LEFT_ALONE) -> Cleared:
+    """Take away all that no release needs, left before `at` less `older_than`."""
+    cleared = Cleared()
+    before = (at - older_than).timestamp()
+    files(cleared, before)
+    folders(cleared, before)
+    buckets(cleared)
+    return cleared
+
+
+def remove(path: Path, cleared: Cleared) -> None:
+    """Take away a file or a folder, and count it."""
+    inside = [p for p in path.rglob("*") if p.is_file()] if path.is_dir() else [path]
+    cleared.bytes += sum(p.stat().st_size for p in inside)
+    cleared.paths.append(str(path.relative_to(keeping.root())))
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def old(path: Path, before: float) -> bool:
+    """Say whether nothing was written to it since a moment (seconds since 1970)."""
+    try:
+        return path.stat().st_mtime < before
+    except FileNotFoundError:
+        return False
+
+
+def files(cleared: Cleared, before: float) -> None:
+    """Take away bytes that no release has, and drafts."""
+    if not keeping.files().is_dir():
+        return
+    for path in keeping.files().iterdir():
+        # Asked one by one, as late as can be: the same bytes may have been given again.
+        if old(path, before) and not ReleaseFile.objects.filter(sha256=path.name).exists():
+            remove(path, cleared)
+
+
+def folders(cleared: Cleared, before: float) -> None:
+    """Take away folders of releases that there are not, and drafts within those that there are."""
+    if not keeping.root().is_dir():
+        return
+    for folder in keeping.root().iterdir():
+        if not folder.name.isdigit() or not folder.is_dir():
+            continue
+        release = Release.objects.filter(pk=int(folder.name)).first()
+        if release is None or release.status == Release.Status.REJECTED:
+            if old(folder, before):
+                remove(folder, cleared)
+            continue
+        drafts = [p for p in folder.glob(f"{keeping.DRAFT}*") if old(p, before)]
+        if drafts:
+            with in_hand(release.pk) as alone:
+                for path in drafts if alone else []:
+                    remove(path, cleared)
+
+
+def buckets(cleared: Cleared) -> None:
+    """Take down the partitions of releases that were taken back before they were public.
+
+    Each in a transaction of its own, that gives up when readers keep it waiting.
+    """
+    empty = Bucket.objects.filter(shared=False).exclude(
+        release__in=Series.objects.values("release")
+    )
+    for bucket in empty:
+        try:
+            with transaction.atomic():
+                take_down(bucket)
+        except DatabaseError:
+            continue  # Someone reads, or stages into it: next time.
+        cleared.buckets.append(bucket.pk)
+
+
+def take_down(bucket: Bucket) -> None:
+    """Detach and drop the partitions of a bucket that has no series, and forget it."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(PATIENCE)))
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, 0)", (LOCK_SPACE,))
+        if Series.objects.filter(pk__gte=bucket.first, pk__lt=bucket.first + Bucket.BLOCK).exists():
+            return
+        for parent in KEYS:
+            child = sql.Identifier(f"{parent}_b{bucket.pk}")
+            cursor.execute(
+                sql.SQL("ALTER TABLE {} DETACH PARTITION {}").format(sql.Identifier(parent), child)
+            )
+            cursor.execute(sql.SQL("DROP TABLE {}").format(child))
+    bucket.delete()
+
+
+def strays() -> list[str]:
+    """Return the tables of observations that belong to no bucket: there ought to be none."""
+    with connection.cursor() as cursor:
+        cursor.execute(TABLES.format(parent=OBSERVATION))
+        found = [name for (name,) in cursor.fetchall()]
+    known = {f"{OBSERVATION}_b{pk}" for pk in Bucket.objects.values_list("pk", flat=True)}
+    return sorted(set(found) - known)
