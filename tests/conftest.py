@@ -19,6 +19,7 @@ from tests import tiny_uk
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
+@pytest.hookimpl(tryfirst=True)  # Before the workers' own, which reads these marks.
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of a file in one worker, and those of the site: they share what they load."""
     for item in items:

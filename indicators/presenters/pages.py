@@ -88,7 +88,7 @@ def nothing_striking(area: Area, figures: Iterable[Figure]) -> list[dict[str, st
     if not ranked:
         return []
     text = (
-        f"None of the main figures of {place(area)} is among the highest or the lowest tenth of "
+        f"No main figure of {place(area)} is among the highest or the lowest tenth of "
         f"{area.area_type.name_plural}."
     )
     return [{"label": "", "url": "", "text": text}]
