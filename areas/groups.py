@@ -22,11 +22,11 @@ LONGEST_MAKER = 80
 # “Bristol, City of” is one name, so runs of up to this many parts of a line are tried as one.
 MOST_PARTS = 3
 SPACE = re.compile(r"\s+")
-# Control characters, and marks that documents bring along and nobody sees.
 AND = re.compile(r"\s*&\s*|\s+and\s+", re.IGNORECASE)
 # Names that were not found for which near ones are looked up, how many, and how much alike: of
 # letters in threes, “Hartelpool” shares 0.47 with Hartlepool.
 MOST_NEAR_TEXTS, MOST_NEAR, NEAR_ENOUGH = 20, 3, 0.4
+# Control characters, and marks that documents bring along and nobody sees.
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b-\u200f\u2060\ufeff]")
 
 # Each text against whole names, in English and Welsh, as search compares them. A name is written

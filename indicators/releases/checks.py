@@ -14,12 +14,12 @@ from functools import cached_property
 
 import polars as pl
 
-from indicators.releases.recognising.applying import COLUMNS, NUMBERS, PROBLEMS
+from indicators.releases.problems import SCHEMA
+from indicators.releases.recognising.applying import COLUMNS, NUMBERS
 from indicators.releases.recognising.known import Known, plain_names
 from indicators.releases.recognising.mapping import Mapping
 from indicators.statistics.periods import parse_period
 
-PROBLEM_SCHEMA = PROBLEMS
 KEY = ["indicator", "breakdown", "edition", "period", "code"]
 SERIES = KEY[:-1]
 MOST_EACH = 100_000  # Rows kept of one check; the count is of all.
@@ -115,7 +115,7 @@ def findings(
 ) -> pl.DataFrame:  # fmt: skip
     """Return rows of the case as findings."""
     if rows.is_empty():
-        return pl.DataFrame(schema=PROBLEM_SCHEMA)
+        return pl.DataFrame(schema=SCHEMA)
     said = pl.lit(sentence) if isinstance(sentence, str) else sentence
     return rows.select(
         pl.lit(kind).alias("kind"),
@@ -242,7 +242,7 @@ def future_periods(case: Case) -> pl.DataFrame:
 def names_disagree(case: Case) -> pl.DataFrame:
     """Names beside codes that are of another area. Needs `name` in the frame."""
     if "name_given" not in case.frame.columns:
-        return pl.DataFrame(schema=PROBLEM_SCHEMA)
+        return pl.DataFrame(schema=SCHEMA)
     rows = per_area(
         case.placed.filter(pl.col("name_given").is_not_null() & pl.col("type").is_not_null())
     )
@@ -308,7 +308,7 @@ def duplicates(case: Case) -> pl.DataFrame:
     """Figures given more than once: errors where they differ, warnings where they do not."""
     placed = case.rows.filter((pl.col("edition") != "") & pl.col("code").is_not_null())
     if placed.select(KEY).n_unique() == placed.height:
-        return pl.DataFrame(schema=PROBLEM_SCHEMA)
+        return pl.DataFrame(schema=SCHEMA)
     told = placed.with_columns(pl.len().over(KEY).alias("_times")).filter(pl.col("_times") > 1)
     # Nine digits: more are what is left of working with binary numbers.
     values = pl.struct(pl.col("value").round_sig_figs(9), "marker")
@@ -431,7 +431,7 @@ def totals_disagree(case: Case) -> pl.DataFrame:
     )
     parents = case.known.members.drop_nulls("parent_code").select("edition", "code", "parent_code")
     if rows.is_empty() or parents.is_empty():
-        return pl.DataFrame(schema=PROBLEM_SCHEMA)
+        return pl.DataFrame(schema=SCHEMA)
     sizes = parents.group_by("edition", "parent_code").agg(pl.len().alias("_all"))
     parts = (
         rows.join(parents, on=["edition", "code"])
@@ -470,7 +470,7 @@ def jumps(case: Case) -> pl.DataFrame:
     """
     live = case.live
     if live is None or live.is_empty():
-        return pl.DataFrame(schema=PROBLEM_SCHEMA)
+        return pl.DataFrame(schema=SCHEMA)
     key = ["indicator", "breakdown", "edition", "code"]
     new = case.rows.drop_nulls("value").filter(pl.col("edition") != "")
     old = (
@@ -487,7 +487,7 @@ def jumps(case: Case) -> pl.DataFrame:
         .with_columns((pl.col("value") - pl.col("_was")).alias("_moved"))
     )
     if pairs.is_empty():
-        return pl.DataFrame(schema=PROBLEM_SCHEMA)
+        return pl.DataFrame(schema=SCHEMA)
     series = ["indicator", "breakdown", "edition", "period", "_before"]
     middle = pl.col("_moved").median().over(series)
     spread = (pl.col("_moved") - middle).abs().median().over(series)
@@ -534,7 +534,7 @@ def check(
     today: date | None = None,
     checks: Sequence[Check] = CHECKS,
 ) -> pl.DataFrame:
-    """Return all findings in rows of the form of applying.COLUMNS, with PROBLEM_SCHEMA.
+    """Return all findings in rows of the form of applying.COLUMNS, with SCHEMA.
 
     `live`, if given, has the same columns: what readers see now. Never raises for what rows hold.
     """
@@ -550,10 +550,10 @@ def check(
                   "column": "", "area": "", "value": "",
                   "sentence": "Nothing is left to publish: no row is of an area and a figure. "
                               "Look at the mapping."}],
-                schema=PROBLEM_SCHEMA,
+                schema=SCHEMA,
             )
         )  # fmt: skip
-    return pl.concat(found) if found else pl.DataFrame(schema=PROBLEM_SCHEMA)
+    return pl.concat(found) if found else pl.DataFrame(schema=SCHEMA)
 
 
 def grouped(problems: pl.DataFrame, examples: int = EXAMPLES) -> list[Group]:

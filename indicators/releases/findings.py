@@ -9,19 +9,8 @@ from typing import Any
 import polars as pl
 
 from indicators.releases.keeping import CHECKED, folder_of
-from indicators.releases.problems import Problem
+from indicators.releases.problems import SCHEMA, Problem
 
-SCHEMA: dict[str, type[pl.DataType]] = {
-    "kind": pl.String,
-    "code": pl.String,
-    "file": pl.String,
-    "sheet": pl.String,
-    "row": pl.Int64,
-    "column": pl.String,
-    "area": pl.String,
-    "value": pl.String,
-    "sentence": pl.String,
-}
 FILE = "problems.parquet"
 
 

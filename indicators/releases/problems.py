@@ -5,7 +5,23 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+import polars as pl
+
 Kind = Literal["error", "warning"]
+
+
+# The columns of problems as a frame.
+SCHEMA: dict[str, type[pl.DataType]] = {
+    "kind": pl.String,
+    "code": pl.String,
+    "file": pl.String,
+    "sheet": pl.String,
+    "row": pl.Int64,
+    "column": pl.String,
+    "area": pl.String,
+    "value": pl.String,
+    "sentence": pl.String,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from indicators.releases.problems import SCHEMA
 from indicators.releases.reading.model import KIND, ROW, Table
 from indicators.releases.reading.numbers import parse_numbers
 from indicators.releases.recognising import words
@@ -20,7 +21,7 @@ from indicators.releases.recognising.mapping import Figure, Mapping, MappingErro
 from indicators.statistics.markers import MARKERS, POSITION
 
 CELLS = 2_000_000
-MOST_PROBLEMS = 100_000
+MOST_SCHEMA = 100_000
 OUT = 400_000
 NUMBERS = ("value", "lower", "upper", "numerator", "denominator")
 # The columns that staging asks for, and where each row comes from.
@@ -37,17 +38,6 @@ COLUMNS: dict[str, type[pl.DataType]] = {
     "row": pl.Int64,
     "given": pl.String,
     "name_given": pl.String,
-}
-PROBLEMS: dict[str, type[pl.DataType]] = {
-    "kind": pl.String,
-    "code": pl.String,
-    "file": pl.String,
-    "sheet": pl.String,
-    "row": pl.Int64,
-    "column": pl.String,
-    "area": pl.String,
-    "value": pl.String,
-    "sentence": pl.String,
 }
 MISSING_LETTERS = [marker.letters for marker in MARKERS if marker.missing]
 # Status letters that say a value is an ordinary one.
@@ -92,14 +82,14 @@ class Applied:
     @property
     def problems(self) -> pl.DataFrame:
         """What could not be read, a row each."""
-        return pl.concat(self.found) if self.found else pl.DataFrame(schema=PROBLEMS)
+        return pl.concat(self.found) if self.found else pl.DataFrame(schema=SCHEMA)
 
     def add(
         self, kind: str, code: str, sentence: str, rows: pl.DataFrame, one: TableMapping
     ) -> None:
         """Keep problems: `rows` have row, column, area and value; no more than a person takes."""
         key = (one.file, code)
-        left = MOST_PROBLEMS - self.counted.get(key, 0)
+        left = MOST_SCHEMA - self.counted.get(key, 0)
         self.counted[key] = self.counted.get(key, 0) + rows.height
         if rows.is_empty() or left <= 0:
             return

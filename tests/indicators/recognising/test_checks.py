@@ -6,7 +6,8 @@ from datetime import date
 import polars as pl
 import pytest
 
-from indicators.releases.checks import PROBLEM_SCHEMA, check, grouped
+from indicators.releases.checks import check, grouped
+from indicators.releases.problems import SCHEMA
 from indicators.releases.recognising import Definition, Mapping
 from indicators.releases.recognising.applying import COLUMNS
 from tests.indicators.recognising.small import SMALL, country
@@ -38,7 +39,7 @@ def frame(*rows: dict) -> pl.DataFrame:
 def codes(*rows: dict, live=None) -> set[tuple[str, str, int | None]]:
     """Return the kind, code and row of what is found, areas missing aside."""
     found = check(frame(*rows), KNOWN, mapping=KINDS, live=live, today=date(2026, 1, 1))
-    assert dict(found.schema) == PROBLEM_SCHEMA
+    assert dict(found.schema) == SCHEMA
     assert found["sentence"].str.ends_with(".").all()
     kept = found.filter(pl.col("code") != "areas-missing")
     return set(kept.select("kind", "code", "row").rows())
