@@ -273,7 +273,7 @@ COPY public.areas_boundary (id, geometry, area_id, edition_id) FROM stdin;
 34	0106000020346C000001000000010300000001000000050000000000000080A8184100000000A0551E410000000080A818410000000040651E4100000000E09818410000000040651E4100000000E098184100000000A0551E410000000080A8184100000000A0551E41	34	7
 \.
 COPY public.auth_user (id, password, last_login, is_superuser, username, first_name, last_name, email, is_staff, is_active, date_joined) FROM stdin;
-1	!	\N	t	admin				t	t	2026-11-24 22:42:19.768733+00
+1	!	\N	t	admin				t	t	2026-11-25 01:58:25.837835+00
 \.
 COPY public.areas_geographyfile (id, kind, options, file_name, sha256, size, status, report, uploaded_at, confirmed_at, confirmed_by_id, uploaded_by_id) FROM stdin;
 \.
@@ -303,10 +303,12 @@ open	Open licence		Thank us.	t
 COPY public.indicators_dataset (id, slug, name, publisher, source_url, cadence, description, licence_id) FROM stdin;
 1	census	Census	X				open
 \.
-COPY public.indicators_release (id, slug, name, publisher_version, publisher_date, file_name, file_sha256, note, redistributable, complete, status, received_at, staged_at, published_at, withdrawn_at, dataset_id, licence_id, published_by_id, withdrawn_by_id) FROM stdin;
-1	first	The first		\N				t	f	superseded	2026-01-01 12:00:00+00	2026-01-01 12:00:00+00	2026-01-01 12:00:00+00	\N	1	open	1	\N
-3	third	The third		\N				t	f	withdrawn	2026-01-01 12:00:00+00	2026-01-01 12:00:00+00	2026-01-01 12:02:00+00	2026-01-01 12:09:00+00	1	open	1	1
-2	second	The second		\N				t	f	published	2026-01-01 12:00:00+00	2026-01-01 12:00:00+00	2026-01-01 12:01:00+00	\N	1	open	1	\N
+COPY public.indicators_release (id, slug, name, publisher_version, publisher_date, file_name, file_sha256, note, redistributable, complete, status, received_at, staged_at, published_at, withdrawn_at, dataset_id, licence_id, published_by_id, withdrawn_by_id, withdrawn_reason, corrects_id, failure, layout, mapping, problems, received_by_id, todo) FROM stdin;
+1	first	The first		\N				t	f	superseded	2026-01-01 12:00:00+00	2026-01-01 12:00:00+00	2026-01-01 12:00:00+00	\N	1	open	1	\N		\N			{}	{}	\N	
+3	third	The third		\N				t	f	withdrawn	2026-01-01 12:00:00+00	2026-01-01 12:00:00+00	2026-01-01 12:02:00+00	2026-01-01 12:09:00+00	1	open	1	1		\N			{}	{}	\N	
+2	second	The second		\N				t	f	published	2026-01-01 12:00:00+00	2026-01-01 12:00:00+00	2026-01-01 12:01:00+00	\N	1	open	1	\N		\N			{}	{}	\N	
+\.
+COPY public.indicators_acceptedwarning (id, code, why, at, by_id, release_id) FROM stdin;
 \.
 COPY public.indicators_auditentry (id, at, action, detail, by_id, release_id) FROM stdin;
 1	2026-01-01 12:00:00+00	stage	{"rows": 31, "series": 1, "derived": 4}	\N	1
@@ -483,6 +485,10 @@ COPY public.indicators_packedarray (series_id, "values", markers) FROM stdin;
 65548	\\x0000000000000c4000000000000014400000000000001c40000000000000234000000000000027400000000000002b400000000000002f40000000000000f87f	\\x0000000000000002
 65549	\\x0000000000002140000000000000f87f	\\x0000
 65550	\\x0000000000001a400000000000002940	\\x0000
+\.
+COPY public.indicators_releasefile (id, "position", name, sha256, size, release_id) FROM stdin;
+\.
+COPY public.indicators_savedlayout (id, slug, name, mapping, saved_at, dataset_id, saved_by_id) FROM stdin;
 \.
 COPY public.indicators_seriesinput (id, input_id, overlap_set_id, series_id) FROM stdin;
 1	65536	2	65537
@@ -745,6 +751,7 @@ SELECT pg_catalog.setval('public.auth_user_groups_id_seq', 1, false);
 SELECT pg_catalog.setval('public.auth_user_id_seq', 1, true);
 SELECT pg_catalog.setval('public.auth_user_user_permissions_id_seq', 1, false);
 SELECT pg_catalog.setval('public.django_admin_log_id_seq', 1, false);
+SELECT pg_catalog.setval('public.indicators_acceptedwarning_id_seq', 1, false);
 SELECT pg_catalog.setval('public.indicators_auditentry_id_seq', 7, true);
 SELECT pg_catalog.setval('public.indicators_bucket_id_seq', 1, true);
 SELECT pg_catalog.setval('public.indicators_coverage_id_seq', 1, false);
@@ -754,4 +761,6 @@ SELECT pg_catalog.setval('public.indicators_indicator_id_seq', 1, true);
 SELECT pg_catalog.setval('public.indicators_liveseries_id_seq', 20, true);
 SELECT pg_catalog.setval('public.indicators_period_id_seq', 1, true);
 SELECT pg_catalog.setval('public.indicators_release_id_seq', 3, true);
+SELECT pg_catalog.setval('public.indicators_releasefile_id_seq', 1, false);
+SELECT pg_catalog.setval('public.indicators_savedlayout_id_seq', 1, false);
 SELECT pg_catalog.setval('public.indicators_seriesinput_id_seq', 12, true);
