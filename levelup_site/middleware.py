@@ -1,9 +1,10 @@
 """What happens round every request: an identifier and one structured log line."""
 
+import secrets
 import time
 import uuid
-import zlib
 from collections.abc import Callable, Iterable, Iterator
+from io import BytesIO
 
 import structlog
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -11,6 +12,7 @@ from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
+from zlib_ng.gzip_ng import GzipNGFile
 
 log = structlog.get_logger("levelup.request")
 NUL = "\x00"
@@ -25,10 +27,12 @@ PACKED = frozenset(
         "image/png",
     }
 )
-# Tables of figures shrink to a sixth at the quickest level, in a third of the usual time.
+# Tables of figures shrink to a sixth at a quick level. A page takes 4 ms at its level, and would
+# take 10 to be a fifteenth smaller.
 TABLES = frozenset({"text/csv", "application/geo+json"})
-QUICKEST = 1
-GZIP = 16 + zlib.MAX_WBITS  # zlib's way of saying: with the head and foot of gzip.
+QUICK, THOROUGH = 2, 4
+SHORT = 200  # Bytes: what a head and foot of gzip would not shrink.
+MOST_PADDING = 100
 QUIET = ("/healthz", "/readyz", "/static/", "/tiles/")
 
 
@@ -77,37 +81,56 @@ def no_nul(
 
 
 class Compression(GZipMiddleware):
-    """Gzip as Django does it, but what is packed already is left, and tables are done quickly."""
+    """Gzip as Django's does, but quicker, and what is packed already is left."""
 
     def process_response(
         self, request: HttpRequest, response: HttpResponseBase
     ) -> HttpResponseBase:
         """Compress what the reader takes compressed and gains by it."""
         kind = response.get("Content-Type", "").partition(";")[0]
-        if kind in PACKED:
+        if kind in PACKED or response.has_header("Content-Encoding"):
             return response
-        if kind not in TABLES or response.has_header("Content-Encoding"):
+        level = QUICK if kind in TABLES else THOROUGH
+        if isinstance(response, HttpResponse):
+            if len(response.content) < SHORT:
+                return response
+            if takes_gzip(request, response):
+                response.content = b"".join(squeezed([response.content], level))
+                response["Content-Length"] = str(len(response.content))
+        elif isinstance(response, StreamingHttpResponse) and not response.is_async:
+            if takes_gzip(request, response):
+                response.streaming_content = squeezed(iter(response), level)
+                del response["Content-Length"]
+        else:
             return super().process_response(request, response)
-        patch_vary_headers(response, ("Accept-Encoding",))
-        if "gzip" not in request.headers.get("Accept-Encoding", ""):
-            return response
-        if isinstance(response, StreamingHttpResponse) and not response.is_async:
-            response.streaming_content = squeezed(iter(response))
-            del response["Content-Length"]
-        elif isinstance(response, HttpResponse):
-            response.content = b"".join(squeezed([response.content]))
-            response["Content-Length"] = str(len(response.content))
-        response["Content-Encoding"] = "gzip"
-        etag = response.get("ETag")
-        if etag and etag.startswith('"'):
-            response["ETag"] = f"W/{etag}"  # RFC 9110: the bytes are not the same any more.
         return response
 
 
-def squeezed(parts: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield `parts` as one gzip stream at the quickest level."""
-    packer = zlib.compressobj(QUICKEST, zlib.DEFLATED, GZIP)
-    for part in parts:
-        if packed := packer.compress(part):
-            yield packed
-    yield packer.flush()
+def takes_gzip(request: HttpRequest, response: HttpResponseBase) -> bool:
+    """Return whether the reader takes gzip, and mark the response as what depends on it."""
+    patch_vary_headers(response, ("Accept-Encoding",))
+    if "gzip" not in request.headers.get("Accept-Encoding", ""):
+        return False
+    response["Content-Encoding"] = "gzip"
+    etag = response.get("ETag")
+    if etag and etag.startswith('"'):
+        response["ETag"] = f"W/{etag}"  # RFC 9110: the bytes are not the same any more.
+    return True
+
+
+def squeezed(parts: Iterable[bytes], level: int) -> Iterator[bytes]:
+    """Yield `parts` as one gzip stream.
+
+    Its head holds a name of random length, so that nobody learns from the length of a page whether
+    a guess at a secret in it was right (BREACH), as Django's own does.
+    """
+    name = "n" * secrets.randbelow(MOST_PADDING)
+    store = BytesIO()
+    with GzipNGFile(name, "wb", level, store, mtime=0) as packer:
+        for part in parts:
+            packer.write(part)
+            if store.tell():
+                yield store.getvalue()
+                store.seek(0)
+                store.truncate()
+    yield store.getvalue()

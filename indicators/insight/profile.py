@@ -215,15 +215,17 @@ def profile(
         (a.pk, a) for a in chain if a is area or a.area_type_id in MAY_STAND_IN
     ]  # The nearest first.
 
+    scopes = {i.scope_id: i.scope for i in by_id.values()}
+
     @cache
-    def wider_of(holder: int, indicator: Indicator) -> list[tuple[str, int]]:
-        return [(k, a.pk) for k, a in comparators(by_pk[holder], chain, indicator.scope)]
+    def wider_of(holder: int, scope: int) -> list[tuple[str, int]]:
+        return [(k, a.pk) for k, a in comparators(by_pk[holder], chain, scopes[scope])]
 
     def asked(pk: int, holder: int, figure: Figure, own: Live) -> set[tuple[int, int]]:
         """Return (series id, area id) of all that stands beside a figure, in its period."""
         return {
             (twin.series_id, wider)
-            for _, wider in wider_of(holder, figure.indicator)
+            for _, wider in wider_of(holder, figure.indicator.scope_id)
             if (twin := matching(by_place.get((wider, pk), []), own)) is not None
         }
 
@@ -279,7 +281,7 @@ def profile(
             if group in by_pk
         ]
         figure.ranks.sort(key=lambda r: r.group.area_type.rank)
-        for key, wider in wider_of(figure.holder.pk, figure.indicator):
+        for key, wider in wider_of(figure.holder.pk, figure.indicator.scope_id):
             twin = matching(by_place.get((wider, pk), []), own[-1])
             reading = rows.get((twin.series_id, wider)) if twin else None
             figure.benchmarks.append(

@@ -8,6 +8,7 @@ from datetime import datetime
 from indicators.insight.live import (
     Live,
     described,
+    kept_live_series,
     latest_series,
     live_series,
     readings,
@@ -63,7 +64,11 @@ def among_all(
     if lacking:
         earlier = [
             s
-            for s in live_series(editions, at, indicators=lacking)
+            for s in (
+                kept_live_series(editions, lacking, version)
+                if at is None
+                else live_series(editions, at, lacking)
+            )
             if lacking[s.indicator_id] == s.edition_id
         ]
         held = readings({(s.series_id, area.pk) for s in earlier})

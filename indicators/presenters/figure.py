@@ -150,7 +150,9 @@ def figure_line(figure: Figure, area: Area, country: Area | None, reader: Reader
     line["rank"] = line["ranks"][0] if line["ranks"] else None
     line["strip"] = strip(figure)
     line["trend"] = trend(figure)
-    line["citation"] = citation(figure, area, reader, line["url"])
+    line["citation"] = citation(
+        figure, area, reader, line["url"], compared=line["sentence"], rank=line["rank"]
+    )
     return line
 
 
@@ -165,10 +167,19 @@ def limits(figure: Figure) -> str:
     )
 
 
-def citation(figure: Figure, area: Area, reader: Reader, address: str) -> str:
+def citation(
+    figure: Figure,
+    area: Area,
+    reader: Reader,
+    address: str,
+    *,
+    compared: str,
+    rank: dict[str, str] | None,
+) -> str:
     """Return the figure as a sentence to be quoted, with where it is from, or nothing if missing.
 
-    A label, then the figure: grammatical whatever an indicator is called.
+    A label, then the figure: grammatical whatever an indicator is called. `compared` and `rank`
+    are what `comparison` and `rank_words` say of it.
     """
     indicator, series, reading, holder = (
         figure.indicator, figure.series, figure.reading, figure.holder
@@ -181,12 +192,10 @@ def citation(figure: Figure, area: Area, reader: Reader, address: str) -> str:
     notes = [MARKERS[reading.marker].meaning, made_from(figure), limits(figure)]
     said = "; ".join(note for note in notes if note)
     parts = [amount(reading.value, indicator) + (f" ({said})" if said else "")]
-    if compared := comparison(figure, reader.group):
+    if compared:
         parts.append(compared[0].lower() + compared[1:])
-    ranks = [r for r in figure.ranks if r.out_of >= FEWEST_RANKED]
-    if ranks:
-        words = rank_words(ranks[0], series, indicator)
-        parts.append(f"{words['text'][0].lower()}{words['text'][1:]} {words['group']}")
+    if rank:
+        parts.append(f"{rank['text'][0].lower()}{rank['text'][1:]} {rank['group']}")
     release = series.release
     names = [release.dataset.publisher, release.dataset.name]
     if release.name != release.dataset.name:

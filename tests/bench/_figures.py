@@ -18,6 +18,10 @@ import numpy as np
 
 from tests.bench._database import ROOT
 
+# How much longer than at rest the fixed work may take before the processor counts as shared.
+SLOWER = 1.2
+# Fewer undisturbed turns than this say nothing.
+FEWEST_CALM = 6
 Figure = dict[str, Any]
 Seconds = list[float]
 
@@ -48,6 +52,17 @@ def in_turns(works: Mapping[str, Sequence[Callable[[], object]]]) -> dict[str, S
             if turn < len(pieces):
                 found[name].append(timed(pieces[turn]))
     return found
+
+
+def undisturbed(work: Sequence[float], fixed: Sequence[float], at_rest: float) -> Seconds:
+    """Return the seconds of `work` before and after which the fixed work took what it takes at rest.
+
+    A shared machine gives its processor to others for a second at a time, and everything then
+    takes twice as long. `work` and `fixed` are of the same turns; `at_rest` is in seconds.
+    """
+    calm = np.asarray(fixed) <= at_rest * SLOWER
+    before = np.concatenate([[False], calm[:-1]])
+    return np.asarray(work)[: len(calm)][calm & before].tolist()
 
 
 def calibration() -> None:
