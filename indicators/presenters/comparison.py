@@ -24,6 +24,7 @@ from indicators.presenters.figure import bin_path, ticks_of
 from indicators.presenters.groups import group_figure
 from indicators.presenters.words import (
     MINUS,
+    amount,
     known_as,
     long_date,
     number,
@@ -498,20 +499,14 @@ def span(column: Column, areas: Sequence[Area | Part], n: int) -> str:
         return ""
     low, high = (int(there[pick(values[there])]) for pick in (np.argmin, np.argmax))
     if values[low] == values[high]:
-        return f"The same everywhere: {worded(values[low], column.indicator)}."
+        return f"The same everywhere: {amount(float(values[low]), column.indicator)}."
     ends = []
     for row in (low, high):
         same = int((values[there] == values[row]).sum())
         where = place(areas[row]) if same == 1 else f"{same:,} of them"
-        show = with_prefix(float(values[row]), column.indicator)
-        ends.append(f"{show if row == low else worded(values[row], column.indicator)} in {where}")
+        worded = with_prefix if row == low else amount
+        ends.append(f"{worded(float(values[row]), column.indicator)} in {where}")
     return f"From {ends[0]} to {ends[1]}."
-
-
-def worded(value: float, indicator: Indicator) -> str:
-    """Return a value as it stands in a sentence: £31,400, 12.5%, 14.2 minutes."""
-    unit = "" if indicator.unit in {"", "%", indicator.prefix} else f" {indicator.unit}"
-    return f"{with_prefix(float(value), indicator)}{unit}"
 
 
 def axis(known: Floats, shown: Sequence[Series], extra: Sequence[float]) -> tuple[float, float]:

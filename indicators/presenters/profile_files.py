@@ -132,7 +132,7 @@ def one_figure(figure: Figure, area: Area, sources: Sources, reader: Reader) -> 
                 "statistic": "value",
                 "indicator": indicator.slug,
                 "indicator_name": indicator.name,
-                "unit": unit_of(indicator),
+                "unit": whole_unit(indicator),
                 "note": not_published(figure, area, None),
             }
         )
@@ -182,7 +182,7 @@ def one_figure(figure: Figure, area: Area, sources: Sources, reader: Reader) -> 
                     "role": "peers",
                     "statistic": name,
                     "value": series.quantiles[at],
-                    "unit": unit_of(indicator),
+                    "unit": whole_unit(indicator),
                 }
                 for name, at in SUMMARY
             ]
@@ -216,7 +216,7 @@ def whole_profile(profile: Profile, sources: Sources, reader: Reader) -> Table:
         }
         if series is None or holder is None:
             row |= {
-                "unit": unit_of(indicator),
+                "unit": whole_unit(indicator),
                 "note": not_published(figure, area, country),
             }
         else:
@@ -263,7 +263,7 @@ def profile_map(profile: Profile, reader: Reader, edition: str) -> Table:
                 indicator.name,
                 "number",
                 indicator.decimals,
-                unit_of(indicator),
+                whole_unit(indicator),
                 text,
                 f"{series.release.dataset.publisher}, {series.release.name}",
                 series.release.licence.name,
@@ -340,11 +340,11 @@ def of_period(start: date, end: date, label: str) -> dict[str, str]:
 def of_reading(indicator: Indicator, reading: Reading | None) -> dict[str, Any]:
     """Return a reading whole: value, limits, parts, marker; or that there is none."""
     if reading is None:
-        return {"unit": unit_of(indicator), "note": "not available"}
+        return {"unit": whole_unit(indicator), "note": "not available"}
     marker = MARKERS[reading.marker]
     return {
         "value": reading.value,
-        "unit": unit_of(indicator),
+        "unit": whole_unit(indicator),
         "lower": reading.lower,
         "upper": reading.upper,
         "numerator": reading.numerator,
@@ -367,7 +367,7 @@ def of_group(figure: Figure, group: Group) -> dict[str, Any]:
         "role": "benchmark: group",
         "statistic": kinds.get(reading.kind, "value"),
         "value": reading.value,
-        "unit": unit_of(figure.indicator),
+        "unit": whole_unit(figure.indicator),
         "numerator": reading.numerator,
         "denominator": reading.denominator,
         "note": reading.reason or None,
@@ -402,6 +402,6 @@ def of_source(release: Release) -> dict[str, Any]:
     }
 
 
-def unit_of(indicator: Indicator) -> str:
+def whole_unit(indicator: Indicator) -> str:
     """Return the whole unit: £, %, minutes."""
     return f"{indicator.prefix} {unit_beside(indicator)}".strip()

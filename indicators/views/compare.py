@@ -47,6 +47,7 @@ from indicators.views.queries import (
     group_token,
     is_repeated,
     listed,
+    refusing,
     shortened,
 )
 
@@ -134,45 +135,38 @@ class Found:
 
 
 @require_safe
+@refusing
 def compare(request: HttpRequest) -> HttpResponse:
     """Show areas beside each other, and let more be added."""
-    try:
-        query = asked(request)
-        choices: list[dict[str, Any]] = []
-        message = ""
-        if query.add:
-            onward, choices, message = added(query)
-            if onward is not None:
-                return Redirect(onward)
-        if is_repeated(request.GET, "show", "areas") or (
-            query.group != request.GET.get("with", "")
-        ):
-            return Redirect(query.address())
-        if not query.codes:
-            return render(request, "compare.html", empty(request, query, choices, message))
-        found = build(query)
-    except Refused as refused:
-        return refused.page(request)
-    context = page(request, found)
+    query = asked(request)
+    choices: list[dict[str, Any]] = []
+    message = ""
+    if query.add:
+        onward, choices, message = added(query)
+        if onward is not None:
+            return Redirect(onward)
+    if is_repeated(request.GET, "show", "areas") or query.group != request.GET.get("with", ""):
+        return Redirect(query.address())
+    if not query.codes:
+        return render(request, "compare.html", empty(request, query, choices, message))
+    context = page(request, build(query))
     context["adding"] = {"q": query.add, "choices": choices, "message": message}
     return render(request, "compare.html", context)
 
 
 @require_safe
+@refusing
 def compare_file(request: HttpRequest, extension: str) -> HttpResponse:
     """Answer the table as a file."""
-    try:
-        query = asked(request)
-        if not query.codes:
-            raise Refused(
-                "No areas to compare",
-                "The address names no areas: choose some on the page, then download.",
-                400,
-                [("Compare areas", BASE)],
-            )
-        found = build(query)
-    except Refused as refused:
-        return refused.page(request)
+    query = asked(request)
+    if not query.codes:
+        raise Refused(
+            "No areas to compare",
+            "The address names no areas: choose some on the page, then download.",
+            400,
+            [("Compare areas", BASE)],
+        )
+    found = build(query)
     slugs = {e.slug: e for e in found.editions}
     edition = next(iter(slugs)) if len(slugs) == 1 else ""
     table = presenter.file_table(

@@ -12,8 +12,13 @@ from django.shortcuts import render
 from django.utils.cache import get_conditional_response
 
 from indicators.exports.files import BESIDE, EVERY_FORMAT, NoOutlines
+from indicators.limits import HEAVY_FILES, in_minutes, wait_for
 from indicators.models import Release
 from indicators.presenters.table import Table
+
+# Beyond this a workbook or outlines take more than a moment to write, and the page says so.
+MANY_AREAS = 10_000
+SLOW = frozenset({"xlsx", "geojson", "gpkg"})
 
 
 def file_response(
@@ -35,6 +40,10 @@ def file_response(
             "publisher does not allow it.",
             403,
         )
+    n = table.frame.height
+    slow = extension in SLOW and n > MANY_AREAS
+    if slow and (wait := wait_for(request, "heavy-files", HEAVY_FILES)):
+        return too_soon(request, form.name, n, wait)
     try:
         content = form.write(table)
     except NoOutlines as error:
@@ -48,6 +57,19 @@ def file_response(
         address = request.build_absolute_uri(f"{quote(path)}?{query}" if query else quote(path))
         response["Link"] = f'<{address}>; rel="describedby"; type="text/csv"'
     return response
+
+
+def too_soon(request: HttpRequest, form: str, n: int, wait: int) -> HttpResponse:
+    """Answer a page that says when one more file that takes long to write may be had."""
+    reply = refused(
+        request,
+        f"{form} of {n:,} areas takes long to write, and {HEAVY_FILES} such files an hour are the "
+        f"most for one connection. Come again in {in_minutes(wait)}, or take CSV or Parquet now: "
+        "they are not limited so.",
+        429,
+    )
+    reply["Retry-After"] = str(wait)
+    return reply
 
 
 def for_display(

@@ -38,19 +38,15 @@ from indicators.insight.indicator import (
     values_at,
 )
 from indicators.insight.live import data_version
-from indicators.limits import HEAVY_FILES, in_minutes, wait_for
 from indicators.models import Indicator, Release
 from indicators.presenters import indicator as presenter
 from indicators.presenters import map as map_presenter
 from indicators.presenters.indicator import PAGE_ROWS, address
 from indicators.presenters.pages import attributions
-from indicators.views.downloads import file_response, for_display, refused
+from indicators.views.downloads import MANY_AREAS, file_response, for_display, refused
 from indicators.views.queries import Refused, refusing
 
 LONGEST = 80
-# Beyond this a workbook or outlines take more than a moment to write, and the page says so.
-MANY_AREAS = 10_000
-SLOW = frozenset({"xlsx", "geojson", "gpkg"})
 HIGHEST_FIRST = "-value"
 
 
@@ -398,23 +394,7 @@ def indicator_file(request: HttpRequest, slug: str, extension: str) -> HttpRespo
         address(slug, level=result.chosen.edition.slug, period=result.chosen.text)
     )
     name = f"{slug}-{result.chosen.edition.slug}-{result.chosen.text.replace('/', '-')}"
-    slow = extension in SLOW and len(order) > MANY_AREAS
-    if slow and (wait := wait_for(request, "heavy-files", HEAVY_FILES)):
-        return too_soon(request, FORMATS[extension].name, len(order), wait)
     return file_response(request, presenter.files_table(result, order, page), extension, name)
-
-
-def too_soon(request: HttpRequest, form: str, n: int, wait: int) -> HttpResponse:
-    """Answer a page that says when one more file that takes long to write may be had."""
-    reply = refused(
-        request,
-        f"{form} of {n:,} areas takes long to write, and {HEAVY_FILES} such files an hour are the "
-        f"most for one connection. Come again in {in_minutes(wait)}, or take CSV or Parquet now: "
-        "they are not limited so.",
-        429,
-    )
-    reply["Retry-After"] = str(wait)
-    return reply
 
 
 def asked_for(request: HttpRequest, indicator: Indicator) -> Across:

@@ -31,7 +31,7 @@ from indicators.models import Indicator, Series
 from indicators.presenters import comparison as presenter
 from indicators.presenters import groups as group_presenter
 from indicators.presenters import pages
-from indicators.presenters.words import long_date, place, url
+from indicators.presenters.words import amount, long_date, place, url
 from indicators.views.downloads import file_response
 from indicators.views.queries import (
     MOST_INDICATORS,
@@ -40,6 +40,7 @@ from indicators.views.queries import (
     group_token,
     is_repeated,
     listed,
+    refusing,
     shortened,
 )
 
@@ -102,35 +103,30 @@ def asked(request: HttpRequest) -> Asked:
 
 
 @require_safe
+@refusing
 def parts(request: HttpRequest, code: str) -> HttpResponse:
     """Show every part of an area as a row and chosen indicators as columns."""
-    try:
-        query = asked(request)
-        area = area_of(code)
-        base = f"/areas/{area.code}/parts/"
-        if area.code != code:
-            return HttpResponsePermanentRedirect(query.address(base))
-        if isinstance(onward := ended(area, query), HttpResponse):
-            return onward
-        if is_repeated(request.GET, "show") or query.group != request.GET.get("with", ""):
-            return Redirect(query.address(base))
-        found = build(area, query)
-    except Refused as refused:
-        return refused.page(request)
-    return render(request, "parts.html", page(request, found))
+    query = asked(request)
+    area = area_of(code)
+    base = f"/areas/{area.code}/parts/"
+    if area.code != code:
+        return HttpResponsePermanentRedirect(query.address(base))
+    if isinstance(onward := ended(area, query), HttpResponse):
+        return onward
+    if is_repeated(request.GET, "show") or query.group != request.GET.get("with", ""):
+        return Redirect(query.address(base))
+    return render(request, "parts.html", page(request, build(area, query)))
 
 
 @require_safe
+@refusing
 def parts_file(request: HttpRequest, code: str, extension: str) -> HttpResponse:
     """Answer the same table as a file."""
-    try:
-        query = asked(request)
-        area = area_of(code.upper())
-        if isinstance(onward := ended(area, query, f".{extension}"), HttpResponse):
-            return onward
-        found = build(area, query)
-    except Refused as refused:
-        return refused.page(request)
+    query = asked(request)
+    area = area_of(code.upper())
+    if isinstance(onward := ended(area, query, f".{extension}"), HttpResponse):
+        return onward
+    found = build(area, query)
     form = FORMATS.get(extension)
     address = request.build_absolute_uri(found.asked.address(f"/areas/{area.code}/parts/"))
     table = presenter.file_table(
@@ -370,7 +366,7 @@ def answer(found: Found) -> str:
     whole = ""
     row = next((r for r, _ in found.sheet.pinned if found.sheet.areas[r] is found.area), None)
     if row is not None and column.values[row] == column.values[row]:
-        value = presenter.worded(column.values[row], column.indicator)
+        value = amount(float(column.values[row]), column.indicator)
         whole = f" {place(found.area)} as a whole: {value}."
     return f"{column.indicator.name}{period}. {words}{whole[:1]}{whole[1:2].upper()}{whole[2:]}"
 

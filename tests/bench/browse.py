@@ -11,9 +11,10 @@ same, and only what is stored differs.
 
 Requests go through every middleware (gzip too) in process, DEBUG off, no limit of requests. Each
 store is asked in a process of its own, turn and turn about, since processes keep what never
-changes. Where enough turns had the processor to themselves (the fixed work beside them took what it
-takes at rest), targets are judged by those; all turns are reported beside. Addresses rotate: each is asked `first` (nothing of it kept) and again (warm). Wherever a
-page is not there (404) that is said, and no target is judged.
+changes. Where enough turns had the processor to themselves (the fixed work beside them took what
+it takes at rest), targets are judged by those; all turns are reported beside. Addresses rotate:
+each is asked `first` (nothing of it kept) and again (warm). Wherever a page is not there (404) that
+is said, and no target is judged.
 
 --map measures what a browser fetches for the map of all neighbourhoods, from a site that runs with
 the demo: the first view, and the change to another figure.

@@ -27,7 +27,7 @@ from indicators.insight.live import data_version
 from indicators.models import Indicator, Licence, Observation
 from indicators.presenters import indicator as presenter
 from indicators.presenters.words import number, numbers
-from indicators.views import indicators as views
+from indicators.views import downloads
 from tests.conftest import shares
 from tests.tiny_uk import COUNCILS, NEIGHBOURHOODS, WARDS
 
@@ -531,8 +531,8 @@ def test_files_that_take_long_are_limited_with_when_to_come_again(
 ):
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     cache.clear()
-    monkeypatch.setattr(views, "MANY_AREAS", 10)
-    monkeypatch.setattr(views, "HEAVY_FILES", 2)
+    monkeypatch.setattr(downloads, "MANY_AREAS", 10)
+    monkeypatch.setattr(downloads, "HEAVY_FILES", 2)
     at = "/indicators/share/table"
     replies = [client.get(f"{at}.{e}?level=lsoa") for e in ("xlsx", "geojson", "gpkg")]
     assert [r.status_code for r in replies] == [200, 200, 429]
