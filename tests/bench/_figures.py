@@ -57,8 +57,9 @@ def in_turns(works: Mapping[str, Sequence[Callable[[], object]]]) -> dict[str, S
 def undisturbed(work: Sequence[float], fixed: Sequence[float], at_rest: float) -> Seconds:
     """Return the seconds of `work` that had the processor to themselves.
 
-    That is where the fixed work, before and after, took what it takes at rest. A shared machine gives its processor to others for a second at a time, and everything then
-    takes twice as long. `work` and `fixed` are of the same turns; `at_rest` is in seconds.
+    That is where the fixed work, before and after, took what it takes at rest. A shared machine
+    gives its processor to others for a second at a time, and everything then takes twice as long.
+    `work` and `fixed` are of the same turns; `at_rest` is in seconds.
     """
     calm = np.asarray(fixed) <= at_rest * SLOWER
     before = np.concatenate([[False], calm[:-1]])
