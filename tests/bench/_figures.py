@@ -20,6 +20,7 @@ from tests.bench._database import ROOT
 
 # How much longer than at rest the fixed work may take before the processor counts as shared.
 SLOWER = 1.2
+AT_REST = 0.1  # The quantile of the fixed work that counts as the processor to itself.
 # Fewer undisturbed turns than this say nothing.
 FEWEST_CALM = 6
 Figure = dict[str, Any]

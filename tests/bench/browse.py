@@ -41,6 +41,7 @@ from numpy.typing import NDArray
 
 from tests.bench import _database
 from tests.bench._figures import (
+    AT_REST,
     FEWEST_CALM,
     Figure,
     Seconds,
@@ -68,7 +69,6 @@ MULTIPLIED = (*SMALL, "authority-2025")
 GENERATIONS_A_BUCKET = 4
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ROUNDS = 2
-AT_REST = 0.1  # The quantile of the fixed work that counts as the processor to itself.
 PROFILE = "profile at 300 indicators"
 # The median, in milliseconds, of each part; in the order of `parts`.
 MOST_MS = {
