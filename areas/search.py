@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
-from areas.hierarchy import ancestors, became
+from areas.hierarchy import ancestors, areas_of, became
 from areas.history import former_names
 from areas.models import Area, AreaType
 from areas.reading import (
@@ -590,7 +590,7 @@ def describe(ids: list[int], notes: dict[int, str]) -> list[Found]:
     """
     if not ids:
         return []
-    areas = Area.objects.select_related("area_type").in_bulk(ids)
+    areas = areas_of(ids)
     with connection.cursor() as cursor:
         cursor.execute(PARENTS, (ids,))
         parents = dict(cursor.fetchall())

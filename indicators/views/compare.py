@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from areas.groups import CODE
-from areas.hierarchy import ancestors, successors_of
+from areas.hierarchy import ancestors, areas_of, successors_of
 from areas.models import Area, AreaGroup
 from areas.search import LONGEST, search
 from indicators.exports.files import FORMATS
@@ -221,7 +221,7 @@ def with_code(query: Asked, code: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*query.codes, code]))
 
 
-def areas_of(query: Asked) -> tuple[list[Area], list[str]]:
+def areas_asked(query: Asked) -> tuple[list[Area], list[str]]:
     """Return the areas of the codes asked for, in their order, and notices about the rest.
 
     A code that has ended, and has no figures of its own, gives way to what followed it.
@@ -244,9 +244,7 @@ def areas_of(query: Asked) -> tuple[list[Area], list[str]]:
     ) if past else set()  # fmt: skip
     gone = [a for a in past if a.pk not in held]
     became = successors_of([a.pk for a in gone])
-    onward = Area.objects.select_related("area_type").in_bulk(
-        [pk for some in became.values() for pk in some]
-    ) if became else {}  # fmt: skip
+    onward = areas_of([pk for some in became.values() for pk in some])
     found: dict[int, Area] = {}
     for code in query.codes:
         area = by_code.get(code)
@@ -288,7 +286,7 @@ def nonsense(query: Asked) -> list[str]:
 
 def build(query: Asked) -> Found:
     """Return the comparison that is asked for. Raises Refused where there is none."""
-    areas, notices = areas_of(query)
+    areas, notices = areas_asked(query)
     kinds = types_of(areas)
     mixed = len(kinds) > 1
     places = places_of([a.pk for a in areas])
