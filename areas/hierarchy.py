@@ -414,6 +414,30 @@ def routes_up(edition: Edition) -> dict[Edition, list[OverlapSet]]:
     return routes
 
 
+def route_onward(edition: Edition) -> list[OverlapSet]:
+    """Return the chain of sets from `edition` to the newest later edition of its type.
+
+    The shortest; of sets between the same two editions the exact one, else the apportioned. Empty
+    where no set leads to a later edition. One query.
+    """
+    order = [OverlapSet.Kind.EXACT, OverlapSet.Kind.APPORTIONED, OverlapSet.Kind.BEST_FIT]
+    steps = OverlapSet.objects.filter(
+        from_edition__area_type=edition.area_type_id,
+        to_edition__area_type=edition.area_type_id,
+        to_edition__date__gt=F("from_edition__date"),
+    ).select_related("from_edition__area_type", "to_edition__area_type")
+    routes: dict[Edition, list[OverlapSet]] = {edition: []}
+    queue = deque([edition])
+    ordered = sorted(steps, key=lambda s: (order.index(OverlapSet.Kind(s.kind)), s.slug))
+    while queue:
+        here = queue.popleft()
+        for step in ordered:
+            if step.from_edition == here and step.to_edition not in routes:
+                routes[step.to_edition] = [*routes[here], step]
+                queue.append(step.to_edition)
+    return routes[max(routes, key=lambda e: (e.date, e.slug))]
+
+
 def links(overlap_set: OverlapSet) -> Links:
     """Return the links of a set as ordinals in its two editions. One query."""
     with connection.cursor() as cursor:

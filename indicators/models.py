@@ -335,6 +335,7 @@ class Series(models.Model):
     class Origin(models.TextChoices):
         PUBLISHED = "published", "as published"
         AGGREGATE = "aggregate", "added up from smaller areas"
+        CONVERTED = "converted", "moved from an earlier edition"
 
     # Given by the release's bucket, not by a sequence: the id tells the partition.
     id = models.IntegerField(primary_key=True)
@@ -374,11 +375,17 @@ class Series(models.Model):
 
 
 class SeriesInput(models.Model):
-    """A series that a derived one was made from, and the overlap set that was used."""
+    """A series that a derived one was made from, and the overlap set that was used.
+
+    For a series moved to a later edition, `total_before` and `total_after` are what is conserved
+    (counts, numerators, or weights of means) summed over each; their difference is the residual.
+    """
 
     series = models.ForeignKey(Series, models.CASCADE, related_name="inputs")
     input = models.ForeignKey(Series, models.PROTECT, related_name="dependants")
     overlap_set = models.ForeignKey(OverlapSet, models.PROTECT, null=True)
+    total_before = models.FloatField(null=True)
+    total_after = models.FloatField(null=True)
 
     class Meta:
         constraints: ClassVar = [
@@ -390,6 +397,11 @@ class SeriesInput(models.Model):
                 nulls_distinct=False,
             ),
             models.CheckConstraint(condition=~Q(series=F("input")), name="seriesinput_not_itself"),
+            models.CheckConstraint(
+                condition=Q(total_before__isnull=True, total_after__isnull=True)
+                | Q(total_before__isnull=False, total_after__isnull=False),
+                name="seriesinput_both_totals",
+            ),
         ]
 
 

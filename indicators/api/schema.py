@@ -65,7 +65,8 @@ MEANING = {
     "name_plural": "What several are called.",
     "numerator": "What was counted, where it is known.",
     "numerator_name": "What is counted.",
-    "origin": "“published”, or “aggregate” where it was added up from smaller areas here.",
+    "origin": "“published”, or “aggregate” where it was added up from smaller areas here, or "
+    "“converted” where it was moved here from an earlier edition of its areas.",
     "period": "The period: a date, or a start and a length (2022-04-01/P1Y).",
     "period_end": "The last day of the period.",
     "period_label": "The period as it is read.",

@@ -52,7 +52,7 @@ ROWS = {
     "marker_at": pl.Int16,
 }
 SHARES = {"series": pl.Int32, "area_id": pl.Int32, "coverage": pl.Float64}
-ADDED_UP = Series.Origin.AGGREGATE.value
+DERIVED = [Series.Origin.AGGREGATE.value, Series.Origin.CONVERTED.value]
 PLACES = {
     "edition_id": pl.Int32,
     "ordinal": pl.Int32,
@@ -456,7 +456,7 @@ def rows_of(batch: list[pl.DataFrame], about: pl.DataFrame, whole: bool) -> pl.D
         ROWS,
     )
     shares = pl.DataFrame(schema=SHARES)
-    if added_up := set(about.filter(pl.col("origin") == ADDED_UP)["series"]) & set(ids):
+    if added_up := set(about.filter(pl.col("origin").is_in(DERIVED))["series"]) & set(ids):
         shares = frame_of(
             "SELECT series_id, area_id, share FROM indicators_coverage WHERE {}",
             sql.SQL("series_id = ANY({})").format(literal_ids(added_up)),

@@ -20,7 +20,7 @@ from indicators.insight.live import Packed
 from indicators.insight.profile import MOST_TICKS
 from indicators.models import Indicator, Series
 from indicators.presenters import table as files
-from indicators.presenters.figure import bin_path, ticks_of
+from indicators.presenters.figure import bin_path, moved_from, ticks_of
 from indicators.presenters.groups import group_figure
 from indicators.presenters.words import (
     MINUS,
@@ -270,6 +270,11 @@ def column_notes(column: Column, shown: Sequence[Series]) -> list[str]:
         fit = " by best fit" if any(s.best_fit for s in derived) else ""
         plurals = ", ".join(dict.fromkeys(s.edition.area_type.name_plural for s in derived))
         notes.append(f"Figures of {plurals} are added up{fit} from smaller areas.")
+    notes += [
+        f"Figures of {s.edition.area_type.name_plural} are {moved_from(s)}."
+        for s in shown
+        if s.origin == Series.Origin.CONVERTED
+    ]
     letters = {MARKERS[int(m)] for m in np.unique(column.markers) if m}
     notes += [f"[{m.letters}] {m.meaning}." for m in sorted(letters) if not m.missing]
     return notes

@@ -220,9 +220,22 @@ def made_from(figure: Figure) -> str:
     series = figure.series
     if series is None or series.origin == Series.Origin.PUBLISHED:
         return ""
+    if series.origin == Series.Origin.CONVERTED:
+        return moved_from(series)
     fit = "by best fit " if series.best_fit else ""
     part = share_of_parts(figure.reading)
     return f"added up {fit}from {part}smaller areas"
+
+
+def moved_from(series: Series) -> str:
+    """Return which edition a converted series was moved from, and by which lookup.
+
+    One query: there are few of them, and their inputs are kept for provenance, not for reading.
+    """
+    made = series.inputs.select_related("input__edition", "overlap_set").get()
+    fit = " by best fit" if series.best_fit else ""
+    lookup = f" ({made.overlap_set.weight_source})" if made.overlap_set else ""
+    return f"moved{fit} from {made.input.edition.name}{lookup}"
 
 
 def share_of_parts(reading: Reading | None) -> str:

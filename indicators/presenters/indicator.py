@@ -30,7 +30,7 @@ from indicators.insight.indicator import (
 )
 from indicators.models import Indicator, Period, Series
 from indicators.presenters import map as map_presenter
-from indicators.presenters.figure import position, source
+from indicators.presenters.figure import moved_from, position, source
 from indicators.presenters.groups import group_figure, group_head
 from indicators.presenters.table import Column, Table
 from indicators.presenters.words import (
@@ -174,6 +174,8 @@ def made_larger(across: Across) -> list[str]:
     plural = series.edition.area_type.name_plural
     if series.origin == Series.Origin.PUBLISHED:
         made = f"Those of {plural} are as published."
+    elif series.origin == Series.Origin.CONVERTED:
+        made = f"Those of {plural} were {moved_from(series)}."
     else:
         fit = " by best fit" if series.best_fit else ""
         made = f"Those of {plural} were added up{fit} from smaller areas."

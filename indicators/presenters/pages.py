@@ -18,7 +18,13 @@ from indicators.insight.profile import Entry, Figure, Profile
 from indicators.models import Release, Series
 from indicators.presenters import map as map_presenter
 from indicators.presenters.asked import Asked
-from indicators.presenters.figure import Reader, figure_address, figure_line, rank_words
+from indicators.presenters.figure import (
+    Reader,
+    figure_address,
+    figure_line,
+    moved_from,
+    rank_words,
+)
 from indicators.presenters.words import (
     amount,
     known_as,
@@ -190,6 +196,8 @@ def inside_section(
     if inside.series.origin == Series.Origin.AGGREGATE:
         fit = " by best fit" if inside.series.best_fit else ""
         notes.append(f"Figures are added up{fit} from smaller areas.")
+    elif inside.series.origin == Series.Origin.CONVERTED:
+        notes.append(f"Figures are {moved_from(inside.series)}.")
     if area.area_type_id == "ward":
         notes.append(
             "Neighbourhoods are counted in the ward that holds most of their postcodes, so they "

@@ -17,10 +17,11 @@ import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 from django.db import connection
+from django.db.models import Count, Sum
 
 from areas.importing.copy import fetch_frame
 from areas.models import Edition
-from indicators.models import DataVersion, LiveSeries, PackedArray, Release, Series
+from indicators.models import DataVersion, LiveSeries, PackedArray, Release, Series, SeriesInput
 from indicators.releases.keeping import PREVIEW, folder_of, making
 from indicators.releases.progress import Tell
 from indicators.releases.publish import CONTENDERS, Contender, Event, Key, winners
@@ -152,6 +153,7 @@ def make(release: Release, tell: Tell) -> dict[str, Any]:
                 edition.name: int(np.sum(areas[edition.pk]))
                 for edition in {p.new.edition for p in pairs if p.new.edition_id in areas}
             },
+            "moved": moved(release),
             "gone": gone(release, pairs),
             "movers": sorted(movers, key=lambda m: -abs(m["relative"]))[:MOVERS],
             "series": full,
@@ -160,6 +162,45 @@ def make(release: Release, tell: Tell) -> dict[str, Any]:
             json.dumps(whole, allow_nan=False, ensure_ascii=False), encoding="utf-8"
         )
     return whole
+
+
+def moved(release: Release) -> list[dict[str, Any]]:
+    """Return what was moved from each earlier edition, with totals before and after.
+
+    A row for each indicator and lookup: `before` and `after` are counts, numerators or weights
+    over all its series, `residual` is after less before, `share` that over before; null where
+    nothing is conserved (scores, medians, ranks).
+    """
+    rows = (
+        SeriesInput.objects.filter(series__release=release, series__origin=Series.Origin.CONVERTED)
+        .values_list(
+            "series__indicator__slug",
+            "input__edition__name",
+            "series__edition__name",
+            "overlap_set__weight_source",
+            "overlap_set__kind",
+        )
+        .annotate(Count("pk"), Sum("total_before"), Sum("total_after"))
+        .order_by("series__indicator__slug", "input__edition__name", "series__edition__name")
+    )
+    found = []
+    for indicator, old, new, lookup, kind, n, before, after in rows:
+        residual = None if before is None else after - before
+        found.append(
+            {
+                "indicator": indicator,
+                "from": old,
+                "to": new,
+                "lookup": lookup,
+                "kind": kind,
+                "series": n,
+                "before": before,
+                "after": after,
+                "residual": residual,
+                "share": residual / before if residual is not None and before else None,
+            }
+        )
+    return found
 
 
 def read(release: Release) -> dict[str, Any]:

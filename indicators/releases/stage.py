@@ -17,7 +17,7 @@ import polars as pl
 from django.db import transaction
 from numpy.typing import NDArray
 
-from areas.hierarchy import Links, links, member_ids, routes_up
+from areas.hierarchy import Links, links, member_ids, route_onward, routes_up
 from areas.importing.copy import copy_frame, fetch_frame
 from areas.models import Area, Edition, OverlapSet
 from indicators.models import AuditEntry, Indicator, Period, Release, Series, SeriesInput
@@ -93,6 +93,7 @@ class Staged:
     origin: str = Series.Origin.PUBLISHED
     source: Staged | None = None
     overlap_set: OverlapSet | None = None
+    totals: tuple[float, float] | None = None
     best_fit: bool = False
     record: Series = field(default_factory=Series)
 
@@ -109,6 +110,7 @@ class Geography:
         self._ids: dict[int, Ints] = {}
         self._links: dict[int, Links] = {}
         self._routes: dict[int, dict[Edition, list[OverlapSet]]] = {}
+        self._onward: dict[int, list[OverlapSet]] = {}
         self._groups: dict[int, dict[Edition, Ints]] = {}
 
     @cached_property
@@ -133,6 +135,12 @@ class Geography:
         if edition.pk not in self._routes:
             self._routes[edition.pk] = routes_up(edition)
         return self._routes[edition.pk]
+
+    def onward(self, edition: Edition) -> list[OverlapSet]:
+        """Return the shortest chain of sets to the newest later edition of the same type."""
+        if edition.pk not in self._onward:
+            self._onward[edition.pk] = route_onward(edition)
+        return self._onward[edition.pk]
 
     def inside(self, edition: Edition, scope: Area) -> NDArray[np.bool_]:
         """Return which areas of `edition` lie in `scope`; groups of countries are not asked."""
@@ -490,12 +498,24 @@ def roll_up_all(published: list[Staged], geography: Geography, tell: Progress) -
 
     A published figure beats a derived one, and each edition is reached from the finest
     published edition by the shortest chain of sets, one step at a time, so that what is unknown
-    at one step stays unknown at the next.
+    at one step stays unknown at the next. What is at an earlier edition is moved to the current
+    one of its type first, and added up from there to what has no figure otherwise.
     """
     taken = {s.key for s in published}
-    finest_first = sorted(published, key=lambda s: -s.edition.area_type.rank)
+    moved = []
+    for series in published:
+        here: Staged | None = series
+        for step in geography.onward(series.edition):
+            here = convert(here, step, geography) if here else None
+            if here is None or here.key in taken:
+                break
+            taken.add(here.key)
+            moved.append(here)
+            yield here
+    # Sorting is stable: what is published comes before what was moved.
+    finest_first = sorted([*published, *moved], key=lambda s: -s.edition.area_type.rank)
     for done, series in enumerate(finest_first):
-        tell("Adding up to larger areas", done, len(published))
+        tell("Adding up to larger areas", done, len(finest_first))
         if series.indicator.aggregation == Indicator.Aggregation.NONE:
             continue
         by_edition = {series.edition: series}
@@ -511,6 +531,75 @@ def roll_up_all(published: list[Staged], geography: Geography, tell: Progress) -
             taken.add(candidate.key)
             by_edition[target] = candidate
             yield candidate
+
+
+def convert(old: Staged, step: OverlapSet, geography: Geography) -> Staged | None:
+    """Return `old` moved to the later edition of `step`, or None when nothing can be moved.
+
+    Parts are moved by the indicator's rule, as they are added up. An area that is the whole of
+    one old area and nothing else keeps that area's figure with its limits and marker, whatever
+    the rule; that alone holds for scores, medians, ranks and standardised rates. A best fit never
+    says that two areas are the same, so it carries nothing over like that.
+    """
+    link = geography.links(step)
+    target = step.to_edition
+    new = add_up(old, step, target, geography) or nothing_known(old, step, geography)
+    n_old, n_new = len(old.columns.value), len(new.columns.value)
+    if step.kind != OverlapSet.Kind.BEST_FIT:
+        alone = (
+            (np.bincount(link.parent, minlength=n_new)[link.parent] == 1)
+            & (np.bincount(link.member, minlength=n_old)[link.member] == 1)
+            & new.columns.inside[link.parent]
+        )
+        of, to = link.member[alone], link.parent[alone]
+        for name in (*NUMBERS, "marker", "row", "expected", "present"):
+            getattr(new.columns, name)[to] = getattr(old.columns, name)[of]
+    if np.isnan(new.columns.value).all():
+        return None
+    new.origin = Series.Origin.CONVERTED
+    before, after = conserved(old), conserved(new)
+    new.totals = None if before is None or after is None else (before, after)
+    return new
+
+
+def conserved(s: Staged) -> float | None:
+    """Return the sum of what moving to another edition must not change; None where nothing is.
+
+    Counts of a sum, numerators of a ratio, weights of a mean, of the areas where they are known.
+    """
+    of = {
+        Indicator.Aggregation.SUM: s.columns.value,
+        Indicator.Aggregation.RATIO: s.columns.numerator,
+        Indicator.Aggregation.WEIGHTED_MEAN: s.columns.denominator,
+    }.get(Indicator.Aggregation(s.indicator.aggregation))
+    return None if of is None or np.isnan(of).all() else float(np.nansum(of))
+
+
+def nothing_known(old: Staged, step: OverlapSet, geography: Geography) -> Staged:
+    """Return a series of the later edition in which each area that `old` reaches is unknown."""
+    link = geography.links(step)
+    n = len(geography.ids(step.to_edition))
+    inside = geography.inside(step.to_edition, old.indicator.scope)
+    expected = np.bincount(link.parent, weights=link.weight, minlength=n).astype(np.float64)
+    reached = np.bincount(link.parent[old.columns.row[link.member]], minlength=n) > 0
+    row = reached & inside
+    return Staged(
+        indicator=old.indicator,
+        breakdown=old.breakdown,
+        edition=step.to_edition,
+        period=old.period,
+        columns=Columns(
+            **{name: np.full(n, np.nan) for name in NUMBERS},
+            marker=np.where(row, POSITION["x"], 0).astype(np.int8),
+            row=row,
+            expected=expected,
+            present=np.zeros(n),
+            inside=inside,
+        ),
+        source=old,
+        overlap_set=step,
+        best_fit=old.best_fit or step.kind == OverlapSet.Kind.BEST_FIT,
+    )
 
 
 def add_up(below: Staged, step: OverlapSet, target: Edition, geography: Geography) -> Staged | None:
@@ -541,7 +630,6 @@ def add_up(below: Staged, step: OverlapSet, target: Edition, geography: Geograph
         column[beyond] = np.nan
     if np.isnan(whole.value).all():
         return None
-    nothing = np.full(len(whole.value), np.nan)
     row = (whole.present > 0) & ~beyond
     unknown = np.where(whole.suppressed, POSITION["c"], POSITION["x"])
     return Staged(
@@ -551,8 +639,8 @@ def add_up(below: Staged, step: OverlapSet, target: Edition, geography: Geograph
         period=below.period,
         columns=Columns(
             value=whole.value,
-            lower=nothing,
-            upper=nothing,
+            lower=np.full(len(whole.value), np.nan),
+            upper=np.full(len(whole.value), np.nan),
             numerator=whole.numerator,
             denominator=whole.denominator,
             marker=np.where(row & np.isnan(whole.value), unknown, 0).astype(np.int8),
@@ -596,7 +684,13 @@ def write_series(
         )
     Series.objects.bulk_create([s.record for s in every])
     SeriesInput.objects.bulk_create(
-        SeriesInput(series=s.record, input=s.source.record, overlap_set=s.overlap_set)
+        SeriesInput(
+            series=s.record,
+            input=s.source.record,
+            overlap_set=s.overlap_set,
+            total_before=s.totals[0] if s.totals else None,
+            total_after=s.totals[1] if s.totals else None,
+        )
         for s in every
         if s.source
     )

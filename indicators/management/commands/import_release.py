@@ -225,7 +225,8 @@ def note_staged(found: dict[str, Any], release: Release) -> None:
         whole = preview.read(release)
     except preview.NoPreview:
         return
-    found["preview"] = {name: whole[name] for name in ("rows", "published", "dependants", "areas")}
+    names = ("rows", "published", "dependants", "areas", "moved")
+    found["preview"] = {name: whole[name] for name in names}
 
 
 def problem_lines(found: dict[str, Any]) -> list[str]:
