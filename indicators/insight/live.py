@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 from django.db import connection
-from django.db.models import F, QuerySet
+from django.db.models import F, Prefetch, QuerySet, prefetch_related_objects
 from numpy.typing import NDArray
 from psycopg import sql
 
@@ -20,6 +20,7 @@ from indicators.models import (
     LiveSeries,
     PackedArray,
     Series,
+    SeriesInput,
 )
 from indicators.statistics.rank import Floats
 
@@ -173,7 +174,8 @@ _series: Kept[int, Series] = Kept(2_000)
 def described(ids: Collection[int], version: int | None = None) -> dict[int, Series]:
     """Return series with their indicator, period, edition, release, dataset and licence.
 
-    One query if any of them is not kept.
+    One query if any of them is not kept, and one more for what those were moved from that were
+    moved from an earlier edition.
     """
 
     def read(lacking: list[int]) -> dict[int, Series]:
@@ -185,6 +187,9 @@ def described(ids: Collection[int], version: int | None = None) -> dict[int, Ser
             "release__dataset",
             "release__licence",
         )
+        moved = [series for series in found if series.origin == Series.Origin.CONVERTED]
+        inputs = SeriesInput.objects.select_related("input__edition", "overlap_set")
+        prefetch_related_objects(moved, Prefetch("inputs", inputs))
         return {series.pk: series for series in found}
 
     return _series.get(version, ids, read) if ids else {}

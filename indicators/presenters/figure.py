@@ -221,7 +221,8 @@ def made_from(figure: Figure) -> str:
     if series is None or series.origin == Series.Origin.PUBLISHED:
         return ""
     if series.origin == Series.Origin.CONVERTED:
-        return moved_from(series)
+        part = share_of_parts(figure.reading)
+        return moved_from(series) + (f", from {part}earlier areas" if part else "")
     fit = "by best fit " if series.best_fit else ""
     part = share_of_parts(figure.reading)
     return f"added up {fit}from {part}smaller areas"
@@ -230,9 +231,9 @@ def made_from(figure: Figure) -> str:
 def moved_from(series: Series) -> str:
     """Return which edition a converted series was moved from, and by which lookup.
 
-    One query: there are few of them, and their inputs are kept for provenance, not for reading.
+    One query for each of the three it reads, unless `described` brought them.
     """
-    made = series.inputs.select_related("input__edition", "overlap_set").get()
+    made = series.inputs.all()[0]
     fit = " by best fit" if series.best_fit else ""
     lookup = f" ({made.overlap_set.weight_source})" if made.overlap_set else ""
     return f"moved{fit} from {made.input.edition.name}{lookup}"
