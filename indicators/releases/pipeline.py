@@ -38,6 +38,7 @@ from indicators.models import (
     Theme,
 )
 from indicators.releases import findings, keeping, known, preview, publish, reading
+from indicators.releases.nations import NATIONS, narrowest, nations_of
 from indicators.releases.parts import Parts, load_parts, write_parts
 from indicators.releases.problems import Problem
 from indicators.releases.progress import Tell, forget, teller
@@ -563,27 +564,31 @@ def bare(frame: pl.DataFrame) -> pl.DataFrame:
 def proposed(mapping: Mapping[str, Any], parts: Parts) -> list[Indicator]:
     """Return the indicators that a mapping defines and that rows have, not saved yet.
 
-    Each may be compared across the one country that all of its areas lie in, else across the UK,
-    and is no headline: a person makes more of it.
+    Each may be compared across the narrowest nation, or group of nations, that all of its areas lie
+    in, and is no headline: a person makes more of it.
     """
     definitions = {d["slug"]: d for d in mapping.get("definitions", []) if d.get("slug")}
     if not definitions:
         return []
-    letters: dict[str, set[str]] = {}
+    nations: dict[str, frozenset[str]] = {}
     for frame in parts.frames():
-        rows = frame.group_by("indicator").agg(pl.col("code").str.head(1).unique())
-        for slug, some_letters in rows.iter_rows():
-            letters.setdefault(slug, set()).update(some_letters)
-    countries = {
-        area.code[0]: area
-        for area in Area.objects.filter(area_type="country").select_related("area_type")
+        told_by = pl.when(pl.col("code").str.starts_with("K")).then("code")
+        rows = (
+            frame.filter(pl.col("edition") != "")
+            .with_columns(told_by.otherwise(pl.col("code").str.head(1)).alias("code"))
+            .group_by("indicator")
+            .agg(pl.col("code").unique())
+        )
+        for slug, codes in rows.iter_rows():
+            nations[slug] = nations.get(slug, frozenset()) | nations_of(codes)
+    scopes = {
+        area.code: area
+        for area in Area.objects.filter(code__in=NATIONS).select_related("area_type")
     }
-    widest = Area.objects.filter(area_type="uk").select_related("area_type").first()
     found = []
-    for slug in (slug for slug in definitions if slug in letters):
+    for slug in (slug for slug in definitions if slug in nations):
         told = definitions[slug]
-        only = countries.get(next(iter(letters[slug]))) if len(letters[slug]) == 1 else None
-        scope = only or widest
+        scope = scopes.get(narrowest(nations[slug], scopes) or "")
         if scope is None:
             continue
         name = str(told.get("name") or slug.removeprefix(NEW))[:160]

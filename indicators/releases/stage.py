@@ -21,6 +21,7 @@ from areas.hierarchy import Links, links, member_ids, routes_up
 from areas.importing.copy import copy_frame, fetch_frame
 from areas.models import Area, Edition, OverlapSet
 from indicators.models import AuditEntry, Indicator, Period, Release, Series, SeriesInput
+from indicators.releases.nations import NATIONS, covers, nations_of
 from indicators.releases.storage import OpenBucket, lock_dataset, open_bucket
 from indicators.statistics.aggregate import CannotAggregate, roll_up
 from indicators.statistics.classes import summarise
@@ -110,6 +111,7 @@ class Geography:
         self._links: dict[int, Links] = {}
         self._routes: dict[int, dict[Edition, list[OverlapSet]]] = {}
         self._groups: dict[int, dict[Edition, Ints]] = {}
+        self._inside: dict[tuple[int, int], NDArray[np.bool_]] = {}
 
     @cached_property
     def editions(self) -> dict[str, Edition]:
@@ -135,17 +137,34 @@ class Geography:
         return self._routes[edition.pk]
 
     def inside(self, edition: Edition, scope: Area) -> NDArray[np.bool_]:
-        """Return which areas of `edition` lie in `scope`; groups of countries are not asked."""
+        """Return which areas of `edition` lie in `scope`; groups of countries are not asked.
+
+        Overlaps tell. Where they do not reach so far, the codes say which nation an area is in.
+        """
+        key = (edition.pk, scope.pk)
+        if key not in self._inside:
+            self._inside[key] = self._lies_inside(edition, scope)
+        return self._inside[key]
+
+    def _lies_inside(self, edition: Edition, scope: Area) -> NDArray[np.bool_]:
         ids = self.ids(edition)
         if edition.area_type_id == "country-group" or scope.area_type_id == "uk":
             return np.ones(len(ids), dtype=bool)
         if scope.pk in ids:
             return np.asarray(ids == scope.pk)
+        inside = np.zeros(len(ids), dtype=bool)
+        told = np.zeros(len(ids), dtype=bool)
         for wider, parent in self.groups(edition).items():
             here = np.flatnonzero(self.ids(wider) == scope.pk)
             if len(here):
-                return np.asarray(parent == here[0])
-        return np.zeros(len(ids), dtype=bool)
+                inside |= parent == here[0]
+                told |= parent >= 0
+        if scope.code in NATIONS and not told.all():
+            codes = dict(Area.objects.filter(pk__in=ids[~told].tolist()).values_list("pk", "code"))
+            for at in np.flatnonzero(~told):
+                nations = nations_of([codes[int(ids[at])]])
+                inside[at] = bool(nations) and covers(scope.code, nations)
+        return inside
 
     def groups(self, edition: Edition) -> dict[Edition, Ints]:
         """Return, for each wider edition that areas are ranked in, the parent's ordinal or -1.

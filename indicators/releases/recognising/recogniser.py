@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from indicators.releases.nations import covers, name_of, nations_of
 from indicators.releases.problems import Problem
 from indicators.releases.reading.model import BATCH, Table
 from indicators.releases.reading.numbers import parse_numbers
@@ -78,6 +79,7 @@ class Found:
     ignored: dict[str, str] = field(default_factory=dict)
     names: dict[str, Definition] = field(default_factory=dict)
     stacked: list[str] = field(default_factory=list)  # Parts of a breakdown told above it.
+    nations: frozenset[str] = frozenset()  # Whose areas it has, where codes tell.
 
     @property
     def where(self) -> str:
@@ -371,6 +373,7 @@ def editions_of(found: Found, one: TableMapping) -> list[str]:
     clean = texts.to_frame("c").select(clean_codes(pl.col("c"))).to_series()
     if known.aliases:
         clean = clean.replace(dict(known.aliases))
+    found.nations = nations_of(clean.filter(clean.is_in(known.codes.implode())))
     editions = editions_for(clean, known, vintage([*area.columns, found.table.sheet]))
     if not editions:
         held = clean.is_in(known.codes.implode()).sum()
@@ -870,8 +873,8 @@ def figure_for(
         clean = f"{layout.prefix} {clean}" if not clean.lower().startswith(
             layout.prefix.lower()) else clean  # fmt: skip
     clean = clean or "Value"
+    known, clean = held_indicator(found, clean)
     definition = described(column, clean, unit, bare, layout, heading)
-    known = same_indicator(found.known, clean)
     if known is not None:
         scale = 100.0 if known["unit"] in ("%", "percent") and fraction(column) else 1.0
         indicator = str(known["slug"])
@@ -926,7 +929,7 @@ def described(
     elif words.PER.search(said.lower()):
         pass
     elif words.POUNDS.search(said.lower()):
-        out.unit = "£"
+        out.unit = words.pounds(unit) or words.pounds(name)
     elif unit:
         out.unit = words.tidy(unit)[:60].lower() if len(unit) > 2 else unit[:60]
     elif re.search(r"\bscore\b", text):
@@ -955,6 +958,20 @@ def described(
         out.aggregation = "sum"
     out.decimals = 0 if order and column.whole == 1 else min(decimals, 6)
     return out
+
+
+def held_indicator(found: Found, name: str) -> tuple[dict[str, object] | None, str]:
+    """Return the indicator held of a name, or None, and what to call the figure.
+
+    One that may not be compared across all nations that a table has areas of is another, which is
+    named for them: scores of each nation's own index, for instance.
+    """
+    held = same_indicator(found.known, name)
+    if held is None or covers(str(held["scope_code"]), found.nations):
+        return held, name
+    place = f" ({name_of(found.nations)})"
+    name = name[: 160 - len(place)].rstrip() + place
+    return same_indicator(found.known, name), name
 
 
 def same_indicator(known: Known, name: str) -> dict[str, object] | None:
@@ -994,8 +1011,8 @@ def counted(found: Found, one: TableMapping, others: Sequence[Column]) -> None:
     about = chosen.words.removesuffix(" type") if chosen else ""
     if not record and about and about not in name.lower():
         name = f"Records: {about}"
-    definition = Definition(NEW + words.slug(name, 70), words.tidy(name), "", 0, 1.0, "sum")
-    known = same_indicator(found.known, definition.name)
+    known, name = held_indicator(found, words.tidy(name))
+    definition = Definition(NEW + words.slug(name, 70), name, "", 0, 1.0, "sum")
     if known is None:
         found.names[definition.slug] = definition
     one.count = Count(

@@ -118,6 +118,18 @@ def slug(text: str, most: int = 60) -> str:
     return f"{even[: most - 8].strip('-')}-{mark}".strip("-")
 
 
+def pounds(text: str) -> str:
+    """Return money as text tells it: £, £ thousand, £ million; "" where it tells none."""
+    even = text.lower()
+    if not POUNDS.search(even):
+        return ""
+    money, many = r"(?:£|pounds?|gbp)", r"(thousand|million|billion|000s?|m|bn|k)\b"
+    found = re.search(rf"{money} ?{many}|\b{many}.{{0,6}}{money}", even)
+    names = {"m": "million", "bn": "billion", "k": "thousand", "000": "thousand"}
+    word = (found[1] or found[2]).rstrip("s") if found else ""
+    return f"£ {names.get(word, word)}".strip()
+
+
 def is_total(text: str) -> bool:
     """Say whether a category is all of them together."""
     return bool(TOTALS.match(" ".join(text.lower().split())))

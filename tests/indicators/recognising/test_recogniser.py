@@ -225,6 +225,24 @@ def test_records_are_counted_by_area_and_kind():
     ]  # fmt: skip
 
 
+def test_records_spread_over_files_are_counted_together():
+    heads = "Crime ID|Month|Longitude|Latitude|LSOA code|Crime type\n"
+    _, _, frame = understood(
+        table(
+            heads + "a|2018-11|1|1|E01000001|Theft\nb|2018-12|1|1|E01000001|Theft\n"
+            "c|2018-11|1|1|E01000002|Theft\n",
+            file="north.csv",
+        ),
+        table(heads + "d|2018-11|1|1|E01000001|Theft\ne|2018-11|1|1|E01000001|Arson\n"
+              "f|2018-11|1|1|E01000003|Theft\n", file="south.csv"),
+    )  # fmt: skip
+    november = frame.filter((frame["period"] == "2018-11-01/P1M") & (frame["code"] == "E01000001"))
+    assert rows(november, "breakdown", "value") == [
+        ("", 3.0), ("crime=arson", 1.0), ("crime=theft", 2.0),
+    ]  # fmt: skip
+    assert frame.select("breakdown", "edition", "period", "code").is_duplicated().sum() == 0
+
+
 def test_records_without_a_code_are_counted_by_their_point():
     from dataclasses import replace
 
