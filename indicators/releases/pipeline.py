@@ -44,7 +44,15 @@ from indicators.releases.problems import Problem
 from indicators.releases.progress import Tell, forget, teller
 from indicators.releases.publish import CannotPublish
 from indicators.releases.reading.model import Limits, Reading
-from indicators.releases.stage import COLUMNS, Geography, StagingError, fit, stage
+from indicators.releases.stage import (
+    COLUMNS,
+    SERIES_KEY,
+    Geography,
+    StagingError,
+    fit,
+    stage,
+    without_wrong_parts,
+)
 from indicators.releases.storage import lock_dataset, take_rows_back
 from indicators.releases.understanding import CannotMap, Understood, rows_of, understand
 
@@ -455,7 +463,7 @@ def check_parts(
         if said or has_errors([own]):
             continue
         try:
-            fit(bare(part), indicators, geography)
+            fit(bare(part, indicators), indicators, geography)
         except StagingError as error:
             wrong.append(
                 findings.as_frame([Problem("error", "not-fit", s) for s in error.sentences])
@@ -535,7 +543,8 @@ def stage_release(
     try:
         with transaction.atomic():
             define_new(release, parts, by, at)
-            series = stage(release=release, table=Bare(parts), at=at, progress=say)
+            held = {i.slug: i for i in Indicator.objects.all()}
+            series = stage(release=release, table=Bare(parts, held), at=at, progress=say)
             # Before it is committed: a release that is staged has a preview.
             preview.make(release, say)
     except StagingError:
@@ -549,16 +558,26 @@ def stage_release(
     return series
 
 
-def bare(frame: pl.DataFrame) -> pl.DataFrame:
+def bare(frame: pl.DataFrame, indicators: dict[str, Indicator]) -> pl.DataFrame:
     """Return rows as staging wants them, new indicators by the slug they will have.
 
-    Rows whose area, edition or period could not be told are left out: checking has said so of each.
+    Left out, as checking has said of each, are rows whose area, edition or period could not be
+    told, rows given again, and parts of a rate that do not give it.
     """
-    return (
+    rows = (
         frame.select(list(COLUMNS))
         .filter((pl.col("code") != "") & (pl.col("edition") != "") & (pl.col("period") != ""))
         .with_columns(pl.col("indicator").str.strip_prefix(NEW))
     )
+    if rows.select([*SERIES_KEY, "code"]).n_unique() < rows.height:
+        # Only what is the same: figures that differ are an error.
+        same = [*SERIES_KEY, "code", "marker", "_nine_digits"]
+        rows = (
+            rows.with_columns(pl.col("value").round_sig_figs(9).alias("_nine_digits"))
+            .unique(same, keep="first", maintain_order=True)
+            .drop("_nine_digits")
+        )
+    return without_wrong_parts(rows, indicators)
 
 
 def proposed(mapping: Mapping[str, Any], parts: Parts) -> list[Indicator]:
@@ -638,6 +657,7 @@ class Bare:
     """The parts of a release without where each row stood."""
 
     parts: Parts
+    indicators: dict[str, Indicator]
 
     @property
     def rows(self) -> int:
@@ -650,7 +670,7 @@ class Bare:
     def frames(self) -> Iterator[pl.DataFrame]:
         """Yield each part."""
         for frame in self.parts.frames():
-            yield bare(frame)
+            yield bare(frame, self.indicators)
 
 
 def first_sentence(release: Release) -> str:

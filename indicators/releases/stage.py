@@ -336,6 +336,38 @@ def with_rates(table: pl.DataFrame, indicators: dict[str, Indicator]) -> pl.Data
     )
 
 
+def without_wrong_parts(table: pl.DataFrame, indicators: dict[str, Indicator]) -> pl.DataFrame:
+    """Return a table without those parts of ratios that do not give the value, within rounding."""
+    ratios = ratio_scales(indicators)
+    off = (
+        pl.col("value").is_finite()
+        & (pl.col("denominator") >= 0)
+        & pl.col("_times").is_not_null()
+        & ~(
+            (pl.col("value") - pl.col("_times") * pl.col("numerator") / pl.col("denominator")).abs()
+            <= pl.col("_half_step")
+        )
+    )
+    scaled = table.join(
+        ratios.rename({"multiplier": "_times", "half_step": "_half_step"}),
+        on="indicator", how="left", maintain_order="left",
+    )  # fmt: skip
+    return scaled.with_columns(
+        pl.when(off).then(None).otherwise(pl.col(name)).alias(name)
+        for name in ("numerator", "denominator")
+    ).drop("_times", "_half_step")
+
+
+def ratio_scales(indicators: dict[str, Indicator]) -> pl.DataFrame:
+    """Return indicator, multiplier and half_step, the most that rounding does, of each ratio."""
+    return pl.DataFrame(
+        [(i.slug, i.multiplier, 0.505 * 10.0**-i.decimals) for i in indicators.values()
+         if i.aggregation == Indicator.Aggregation.RATIO],
+        schema={"indicator": pl.String, "multiplier": pl.Float64, "half_step": pl.Float64},
+        orient="row",
+    )  # fmt: skip
+
+
 def normalise(table: pl.DataFrame) -> pl.DataFrame:
     """Return `table` with exactly `COLUMNS`, absent optional ones filled with nothing."""
     missing = {"indicator", "edition", "period", "code", "value"} - set(table.columns)
@@ -409,12 +441,7 @@ def problems(
     outside = rows((pl.col("lower") > pl.col("value")) | (pl.col("upper") < pl.col("value")))
     if len(outside):
         yield f"The limits do not hold the value for {examples(outside['code'])}."
-    scale = pl.DataFrame(
-        [(i.slug, i.multiplier, 0.505 * 10.0**-i.decimals) for i in indicators.values()
-         if i.aggregation == Indicator.Aggregation.RATIO],
-        schema={"indicator": pl.String, "multiplier": pl.Float64, "half_step": pl.Float64},
-        orient="row",
-    )  # fmt: skip
+    scale = ratio_scales(indicators)
     rate = pl.col("multiplier") * pl.col("numerator") / pl.col("denominator")
     wrong = (
         rows(pl.col("value").is_finite() & (pl.col("denominator") > 0))

@@ -869,6 +869,7 @@ def figure_for(
     if not long and (words.GENERIC.match(words.plain(clean)) or not clean):
         about = titled(found)
         clean = f"{about}: {clean[:1].lower()}{clean[1:]}" if about and clean else about or clean
+        clean = words.tidy(clean)
     if layout and layout.prefix:
         clean = f"{layout.prefix} {clean}" if not clean.lower().startswith(
             layout.prefix.lower()) else clean  # fmt: skip
@@ -926,6 +927,8 @@ def described(
         out.unit = order[1]
     elif "%" in said or words.PERCENT.search(text) or column.percent:
         out.unit = "%" if not words.ORDER.search(text) else out.unit
+    elif re.search(r"\bextent\b", text) and fraction(column):
+        out.unit = "%"  # Of the people who live in the most deprived areas.
     elif words.PER.search(said.lower()):
         pass
     elif words.POUNDS.search(said.lower()):
@@ -1000,7 +1003,7 @@ def counted(found: Found, one: TableMapping, others: Sequence[Column]) -> None:
     if not (record or place or (ids and many)):
         raise NotData("it has no column of numbers, and its rows do not look like records to count")
     wanted = layout.categories if layout else ""
-    columns = [c for c in others if 1 < c.distinct <= 60 and not c.is_number
+    columns = [c for c in others if 1 <= c.distinct <= 60 and not c.is_number
                and c.role not in ("name", "code", "level", "parent", "note", "marker", "ignored")
                and c.codes < 0.5]  # fmt: skip
     chosen = next((c for c in columns if wanted and re.search(wanted, c.heading, re.I)), None)

@@ -192,6 +192,28 @@ def breakdown_text(parts: list[str]) -> str:
     return f"{text[:112]}-{mark}"
 
 
+# Written so wherever a heading has them in other letters: imd_rank, lso_as.
+ACRONYMS = {
+    word.lower(): word
+    for word in ("IMD", "IoD", "WIMD", "SIMD", "NIMDM", "IDACI", "IDAOPI", "LSOA", "LSOAs", "MSOA",
+                 "MSOAs", "UK", "GB", "NI", "GVA", "GDP", "GDHI", "GP", "GPs", "FSM", "NHS", "GCSE",
+                 "GCSEs", "SEN", "NEET")
+}  # fmt: skip
+
+
+def acronyms(text: str) -> str:
+    """Return words with acronyms as they are written; “10 percent” is 10%."""
+    text = re.sub(r"\b[Ll][Ss][Oo] [Aa]s\b", "LSOAs", text)
+    text = re.sub(r"(?<=\d) percent\b", "%", text)
+    return re.sub(
+        r"\b[A-Za-z]+(?=\b|\d\d\b)",
+        lambda m: (
+            ACRONYMS.get(m[0].lower(), m[0]) if m[0] in (m[0].lower(), m[0].title()) else m[0]
+        ),
+        text,
+    )
+
+
 def tidy(text: str) -> str:
     """Return a heading as the name of an indicator, at most 160 characters."""
     text = unicodedata.normalize("NFKC", text)
@@ -202,6 +224,7 @@ def tidy(text: str) -> str:
     text = re.sub(r"\s+([,;:)])", r"\1", text)
     text = re.sub(r"^[\s:;,\-–|]+|[\s:;,\-–|]+$", "", text)
     text = " ".join(text.split())
+    text = acronyms(text)
     if len(text) > 160:
         text = text[:159].rsplit(" ", 1)[0] + "…"
     return text[:1].upper() + text[1:]
