@@ -38,7 +38,7 @@ from indicators.releases.recognising.mapping import (
     TableMapping,
 )
 from indicators.releases.recognising.places import area_of, editions_for, vintage
-from indicators.statistics.periods import period_in
+from indicators.statistics.periods import period_in, read_period
 
 Floats = NDArray[np.float64]
 
@@ -333,8 +333,16 @@ def period_of(found: Found, area_columns: set[str], area: AreaColumns) -> Period
         for text in texts:
             told = period_in(loosened(text) if source == "file name" else text)
             if told:
-                return PeriodFrom(source, told[0])
+                return PeriodFrom(source, on_census_day(told[0], titles))
     return PeriodFrom()
+
+
+def on_census_day(period: str, titles: Sequence[str]) -> str:
+    """Return a year as the day of its census, where a title is that of a census table."""
+    census = any(re.match(r"\s*(?:TS|RM|KS|QS|DC|LC|UV)\d{3,4}\b", title) for title in titles)
+    return (
+        read_period(period[:4], "census") if census and period.endswith("P1Y") else ""
+    ) or period
 
 
 def looks_dated(column: Column) -> bool:
@@ -388,8 +396,23 @@ def editions_of(found: Found, one: TableMapping) -> list[str]:
 
 
 def named_editions(known: Known, area: AreaColumns) -> list[str]:
-    """Return the newest edition of a type first, then older ones."""
-    of_type = known.editions.filter(pl.col("type") == area.type)
+    """Return the newest edition of a type first, then older ones.
+
+    Of those of one year, the one whose areas are known to lie in wider ones.
+    """
+    linked = known.members.group_by("edition").agg(pl.col("parent_code").is_not_null().mean())
+    of_type = (
+        known.editions.filter(pl.col("type") == area.type)
+        .join(linked, on="edition")
+        .sort(
+            pl.col("edition_date").dt.year(),
+            pl.col("parent_code").round(1),
+            "edition_date",
+            "edition",
+            descending=[True, True, True, False],
+            nulls_last=True,
+        )
+    )
     return of_type["edition"].to_list()
 
 
@@ -783,6 +806,8 @@ def wide_figures(found: Found, one: TableMapping, bare: Sequence[Bare]) -> None:
     aged_name = words.tidy(total) if total and not words.GENERIC.match(words.plain(total)) else ""
     given_name = found.layout.named.get("aged", "") if found.layout else ""
     aged_name = given_name or aged_name or titled(found) or "People"
+    pairs = pairs_above(found.table).items()
+    unit = next((text for name, text in pairs if words.role_of(name) == "unit"), "")
     for b in bare:
         heading, period, breakdown = b.value.heading, "", ""
         name = re.sub(r" \(\d+\)$", "", heading)
@@ -802,7 +827,7 @@ def wide_figures(found: Found, one: TableMapping, bare: Sequence[Bare]) -> None:
                 name = even
             elif several:
                 name = titled(found) or "Value"
-        figure = figure_for(found, b, name, period=period, breakdown=breakdown)
+        figure = figure_for(found, b, name, period=period, breakdown=breakdown, unit=unit)
         one.figures.append(figure)
     uniquely_named(found, one)
 

@@ -171,6 +171,8 @@ def age_heading(heading: str) -> Age | None:
 def category(text: str, dimension: str) -> str:
     """Return a row's part of its breakdown: "" for totals, else dimension=value."""
     even = " ".join(text.lower().split())
+    if not even:
+        return ""
     if dimension == "sex" and even in SEXES:
         return f"sex={SEXES[even]}"
     if dimension == "age":
