@@ -893,7 +893,10 @@ def figure_for(
     clean = words.tidy(heading)
     if not long and (words.GENERIC.match(words.plain(clean)) or not clean):
         about = titled(found)
-        clean = f"{about}: {clean[:1].lower()}{clean[1:]}" if about and clean else about or clean
+        if clean and clean.lower() not in about.lower():
+            clean = f"{about}: {clean[:1].lower()}{clean[1:]}" if about else clean
+        else:
+            clean = about or clean
         clean = words.tidy(clean)
     if layout and layout.prefix:
         clean = f"{layout.prefix} {clean}" if not clean.lower().startswith(

@@ -45,7 +45,9 @@ COMPILED = tuple((role, re.compile(form)) for role, form in ROLES)
 
 PERCENT = re.compile(r"%|\bper ?cent(?:age)?s?\b|\bproportions?\b|\bshare\b")
 ORDER = re.compile(r"\b(rank|decile|quintile|quartile|vigintile|percentile|ventile)s?\b")
-PER = re.compile(r"(?:\bper |/)(?:one )?(hundred thousand|million|thousand|\d[\d, ]*\d|\d+)\b")
+PER = re.compile(
+    r"(?:\bper |(?<!\d)/)(?:one )?(hundred thousand|million|thousand|\d[\d, ]*\d|\d+)\b"
+)
 POUNDS = re.compile(r"£|\bpounds?\b|\bgbp\b")
 COUNTED = re.compile(
     r"\b(?:counts?|numbers?|total|population|people|persons|pupils?|headcount|households?|homes|"
