@@ -142,6 +142,7 @@ def recognise(tables: Sequence[Table], known: Known) -> Recognition:
     wanted = {f.indicator for t in mapping.tables for f in t.figures}
     wanted |= {t.count.indicator for t in mapping.tables if t.count}
     mapping.definitions = [d for slug, d in definitions.items() if slug in wanted]
+    share_editions([t for t in mapping.tables if t.count and t.editions])
     mapping.layout = max(dict.fromkeys(used), key=used.count) if used else ""
     if not mapping.tables:
         whys = "; ".join(dict.fromkeys(one.why for one in mapping.ignored)) or "it has no table"
@@ -163,6 +164,14 @@ def recognise(tables: Sequence[Table], known: Known) -> Recognition:
             for one in mapping.ignored
         ]  # fmt: skip
     return Recognition(mapping, problems, round(min(sure, default=0.0), 2))
+
+
+def share_editions(tables: Sequence[TableMapping]) -> None:
+    """Let tables of records, which are counted together, place an area in one edition alike."""
+    first = [one.editions[0] for one in tables]
+    every = dict.fromkeys(edition for one in tables for edition in one.editions)
+    for one in tables:
+        one.editions = sorted(every, key=lambda edition: -first.count(edition))
 
 
 def pairs_above(table: Table) -> dict[str, str]:
@@ -792,7 +801,9 @@ def wide_figures(found: Found, one: TableMapping, bare: Sequence[Bare]) -> None:
     ages = {b.value.heading: words.age_heading(b.value.heading) for b in bare}
     aged = sum(a is not None for a in ages.values())
     years = {t[0] for t in told.values() if t}
-    if not by_column and not one.period.text and len(years) == 1:
+    # What most headings of a table say goes for the rest, before what the file is called.
+    named = one.period.source == "file name" and sum(map(bool, told.values())) > len(bare) / 2
+    if not by_column and (named or not one.period.text) and len(years) == 1:
         one.period = PeriodFrom("heading", next(iter(years)))
     total = next(
         (

@@ -244,6 +244,18 @@ def test_records_spread_over_files_are_counted_together():
     assert frame.select("breakdown", "edition", "period", "code").is_duplicated().sum() == 0
 
 
+def test_records_counted_together_are_placed_in_one_edition():
+    heads = "Crime ID|Month|Longitude|Latitude|LSOA code|Crime type\n"
+    line = "a|2018-11|1|1|{}|Theft\n"
+    every = "".join(line.format(code) for code in SMALL)  # The last is in the older edition alone.
+    _, _, frame = understood(
+        table(heads + every, file="north.csv"),
+        table(heads + line.format(SMALL[0]) * 2, file="south.csv"),
+    )
+    total = frame.filter((frame["code"] == SMALL[0]) & (frame["breakdown"] == ""))
+    assert total["value"].to_list() == [3.0]
+
+
 def test_records_without_a_code_are_counted_by_their_point():
     from dataclasses import replace
 
