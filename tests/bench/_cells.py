@@ -55,10 +55,9 @@ def cells(path: Path, refs: Iterable[str]) -> dict[str, str]:
         wanted[sheet][row].append(ref)
     for sheet, rows in wanted.items():
         last = max(rows)
-        for number, row in records(path, sheet):
+        for number, record in records(path, sheet):
             for ref in rows.get(number, ()):
-                place = column_of(split(ref)[2])
-                found[ref] = row.get(place, "").strip()
+                found[ref] = record.get(column_of(split(ref)[2]), "").strip()
             if number >= last:
                 break
     return found

@@ -304,7 +304,7 @@ def line(name: str, found: dict[str, Any]) -> str:
     )
 
 
-def write(kept: dict[str, dict[str, Any]]) -> None:
+def write(kept: dict[str, dict[str, Any]], every: Sequence[str]) -> None:
     """Write the page of all that was tried."""
     done = [f for f in kept.values() if f.get("status") == "published"]
     total = (
@@ -313,6 +313,8 @@ def write(kept: dict[str, dict[str, Any]]) -> None:
         f"{sum(f['held'] for f in done):,} of {sum(f['asked'] for f in done):,} figures are those "
         "in the files.\n\n"
     )
+    if left := sorted(set(every) - set(kept)):
+        total += f"Not run through the database yet: {', '.join(left)}.\n\n"
     rows = "\n".join(line(name, kept[name]) for name in sorted(kept))
     TABLE.write_text(f"{INTRO}{total}{HEAD}\n{rows}\n", encoding="utf-8")
 
@@ -373,7 +375,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                         say(f"    ignored: {ignored['ignored']}")
                 results.write_text(json.dumps(kept, ensure_ascii=False))
                 if args.write:
-                    write(kept)
+                    write(kept, [one for one, _ in releases(args.data / "releases", "")])
     finally:
         shutil.rmtree(media, ignore_errors=True)
     return 1 if failed else 0
