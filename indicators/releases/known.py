@@ -19,11 +19,12 @@ from indicators.statistics.periods import period_text
 AREAS = """
 SELECT code, name, name_cy, area_type_id AS type, valid_from, valid_to FROM areas_area ORDER BY id
 """
+# One row for each edition: as a row each, half a million members take seconds to fetch.
 MEMBERS = """
-SELECT e.slug AS edition, e.area_type_id AS type, e.date AS edition_date, a.code, m.ordinal
+SELECT e.slug, e.area_type_id, e.date, string_agg(a.code, ' ' ORDER BY m.ordinal)
 FROM areas_member m JOIN areas_edition e ON e.id = m.edition_id
 JOIN areas_area a ON a.id = m.area_id
-ORDER BY e.id, m.ordinal
+GROUP BY e.id ORDER BY e.id
 """
 # The newest neighbourhood around each point. OFFSET 0 keeps Postgres from the index of dates.
 LOCATE = """
@@ -37,7 +38,7 @@ SELECT p.lon, p.lat, (
     ) f ORDER BY f.date DESC LIMIT 1
 ) FROM unnest(%s::float8[], %s::float8[]) AS p (lon, lat)
 """
-PARENTS = ("authority", "region")
+PARENTS = ("authority", "region", "country", "uk")
 
 
 def fetch_columns(query: str, schema: dict[str, Any]) -> pl.DataFrame:
@@ -62,15 +63,21 @@ def areas() -> pl.DataFrame:
 def members(geography: Geography | None = None) -> pl.DataFrame:
     """Return every area of every edition: edition, type, edition_date, code, parent_code.
 
-    The parent is the authority, else the region, that it lies in whole; null where there is none.
+    The parent is the authority, else the region, country or kingdom, that it lies in whole; null
+    where there is none.
     """
     geography = geography or Geography()
-    frame = fetch_columns(
-        MEMBERS,
-        {
-            "edition": pl.String, "type": pl.String, "edition_date": pl.Date, "code": pl.String,
-            "ordinal": pl.Int64,
-        },
+    frame = (
+        fetch_frame(
+            MEMBERS,
+            [],
+            {
+                "edition": pl.String, "type": pl.String, "edition_date": pl.Date,
+                "code": pl.String,
+            },
+        )
+        .with_columns(pl.col("code").str.split(" "))
+        .explode("code")
     )  # fmt: skip
     codes = {
         str(slug): rows["code"].to_numpy()
@@ -101,7 +108,7 @@ def members(geography: Geography | None = None) -> pl.DataFrame:
         if pieces
         else pl.DataFrame(schema=dict.fromkeys(("edition", "code", "parent_code"), pl.String))
     )
-    return frame.drop("ordinal").join(parents, on=["edition", "code"], how="left")
+    return frame.join(parents, on=["edition", "code"], how="left")
 
 
 def indicators() -> pl.DataFrame:

@@ -38,12 +38,21 @@ from indicators.models import (
     Theme,
 )
 from indicators.releases import findings, keeping, known, preview, publish, reading
+from indicators.releases.nations import NATIONS, narrowest, nations_of
 from indicators.releases.parts import Parts, load_parts, write_parts
 from indicators.releases.problems import Problem
 from indicators.releases.progress import Tell, forget, teller
 from indicators.releases.publish import CannotPublish
 from indicators.releases.reading.model import Limits, Reading
-from indicators.releases.stage import COLUMNS, Geography, StagingError, fit, stage
+from indicators.releases.stage import (
+    COLUMNS,
+    SERIES_KEY,
+    Geography,
+    StagingError,
+    fit,
+    stage,
+    without_wrong_parts,
+)
 from indicators.releases.storage import lock_dataset, take_rows_back
 from indicators.releases.understanding import CannotMap, Understood, rows_of, understand
 
@@ -454,7 +463,7 @@ def check_parts(
         if said or has_errors([own]):
             continue
         try:
-            fit(bare(part), indicators, geography)
+            fit(bare(part, indicators), indicators, geography)
         except StagingError as error:
             wrong.append(
                 findings.as_frame([Problem("error", "not-fit", s) for s in error.sentences])
@@ -534,7 +543,8 @@ def stage_release(
     try:
         with transaction.atomic():
             define_new(release, parts, by, at)
-            series = stage(release=release, table=Bare(parts), at=at, progress=say)
+            held = {i.slug: i for i in Indicator.objects.all()}
+            series = stage(release=release, table=Bare(parts, held), at=at, progress=say)
             # Before it is committed: a release that is staged has a preview.
             preview.make(release, say)
     except StagingError:
@@ -548,42 +558,56 @@ def stage_release(
     return series
 
 
-def bare(frame: pl.DataFrame) -> pl.DataFrame:
+def bare(frame: pl.DataFrame, indicators: dict[str, Indicator]) -> pl.DataFrame:
     """Return rows as staging wants them, new indicators by the slug they will have.
 
-    Rows whose area, edition or period could not be told are left out: checking has said so of each.
+    Left out, as checking has said of each, are rows whose area, edition or period could not be
+    told, rows given again, and parts of a rate that do not give it.
     """
-    return (
+    rows = (
         frame.select(list(COLUMNS))
         .filter((pl.col("code") != "") & (pl.col("edition") != "") & (pl.col("period") != ""))
         .with_columns(pl.col("indicator").str.strip_prefix(NEW))
     )
+    if rows.select([*SERIES_KEY, "code"]).n_unique() < rows.height:
+        # Only what is the same: figures that differ are an error.
+        same = [*SERIES_KEY, "code", "marker", "_nine_digits"]
+        rows = (
+            rows.with_columns(pl.col("value").round_sig_figs(9).alias("_nine_digits"))
+            .unique(same, keep="first", maintain_order=True)
+            .drop("_nine_digits")
+        )
+    return without_wrong_parts(rows, indicators)
 
 
 def proposed(mapping: Mapping[str, Any], parts: Parts) -> list[Indicator]:
     """Return the indicators that a mapping defines and that rows have, not saved yet.
 
-    Each may be compared across the one country that all of its areas lie in, else across the UK,
-    and is no headline: a person makes more of it.
+    Each may be compared across the narrowest nation, or group of nations, that all of its areas lie
+    in, and is no headline: a person makes more of it.
     """
     definitions = {d["slug"]: d for d in mapping.get("definitions", []) if d.get("slug")}
     if not definitions:
         return []
-    letters: dict[str, set[str]] = {}
+    nations: dict[str, frozenset[str]] = {}
     for frame in parts.frames():
-        rows = frame.group_by("indicator").agg(pl.col("code").str.head(1).unique())
-        for slug, some_letters in rows.iter_rows():
-            letters.setdefault(slug, set()).update(some_letters)
-    countries = {
-        area.code[0]: area
-        for area in Area.objects.filter(area_type="country").select_related("area_type")
+        told_by = pl.when(pl.col("code").str.starts_with("K")).then("code")
+        rows = (
+            frame.filter(pl.col("edition") != "")
+            .with_columns(told_by.otherwise(pl.col("code").str.head(1)).alias("code"))
+            .group_by("indicator")
+            .agg(pl.col("code").unique())
+        )
+        for slug, codes in rows.iter_rows():
+            nations[slug] = nations.get(slug, frozenset()) | nations_of(codes)
+    scopes = {
+        area.code: area
+        for area in Area.objects.filter(code__in=NATIONS).select_related("area_type")
     }
-    widest = Area.objects.filter(area_type="uk").select_related("area_type").first()
     found = []
-    for slug in (slug for slug in definitions if slug in letters):
+    for slug in (slug for slug in definitions if slug in nations):
         told = definitions[slug]
-        only = countries.get(next(iter(letters[slug]))) if len(letters[slug]) == 1 else None
-        scope = only or widest
+        scope = scopes.get(narrowest(nations[slug], scopes) or "")
         if scope is None:
             continue
         name = str(told.get("name") or slug.removeprefix(NEW))[:160]
@@ -633,6 +657,7 @@ class Bare:
     """The parts of a release without where each row stood."""
 
     parts: Parts
+    indicators: dict[str, Indicator]
 
     @property
     def rows(self) -> int:
@@ -645,7 +670,7 @@ class Bare:
     def frames(self) -> Iterator[pl.DataFrame]:
         """Yield each part."""
         for frame in self.parts.frames():
-            yield bare(frame)
+            yield bare(frame, self.indicators)
 
 
 def first_sentence(release: Release) -> str:

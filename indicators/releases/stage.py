@@ -21,6 +21,7 @@ from areas.hierarchy import Links, links, member_ids, route_onward, routes_up
 from areas.importing.copy import copy_frame, fetch_frame
 from areas.models import Area, Edition, OverlapSet
 from indicators.models import AuditEntry, Indicator, Period, Release, Series, SeriesInput
+from indicators.releases.nations import NATIONS, covers, nations_of
 from indicators.releases.storage import OpenBucket, lock_dataset, open_bucket
 from indicators.statistics.aggregate import CannotAggregate, roll_up
 from indicators.statistics.classes import summarise
@@ -112,6 +113,7 @@ class Geography:
         self._routes: dict[int, dict[Edition, list[OverlapSet]]] = {}
         self._onward: dict[int, list[OverlapSet]] = {}
         self._groups: dict[int, dict[Edition, Ints]] = {}
+        self._inside: dict[tuple[int, int], NDArray[np.bool_]] = {}
 
     @cached_property
     def editions(self) -> dict[str, Edition]:
@@ -143,17 +145,34 @@ class Geography:
         return self._onward[edition.pk]
 
     def inside(self, edition: Edition, scope: Area) -> NDArray[np.bool_]:
-        """Return which areas of `edition` lie in `scope`; groups of countries are not asked."""
+        """Return which areas of `edition` lie in `scope`; groups of countries are not asked.
+
+        Overlaps tell. Where they do not reach so far, the codes say which nation an area is in.
+        """
+        key = (edition.pk, scope.pk)
+        if key not in self._inside:
+            self._inside[key] = self._lies_inside(edition, scope)
+        return self._inside[key]
+
+    def _lies_inside(self, edition: Edition, scope: Area) -> NDArray[np.bool_]:
         ids = self.ids(edition)
         if edition.area_type_id == "country-group" or scope.area_type_id == "uk":
             return np.ones(len(ids), dtype=bool)
         if scope.pk in ids:
             return np.asarray(ids == scope.pk)
+        inside = np.zeros(len(ids), dtype=bool)
+        told = np.zeros(len(ids), dtype=bool)
         for wider, parent in self.groups(edition).items():
             here = np.flatnonzero(self.ids(wider) == scope.pk)
             if len(here):
-                return np.asarray(parent == here[0])
-        return np.zeros(len(ids), dtype=bool)
+                inside |= parent == here[0]
+                told |= parent >= 0
+        if scope.code in NATIONS and not told.all():
+            codes = dict(Area.objects.filter(pk__in=ids[~told].tolist()).values_list("pk", "code"))
+            for at in np.flatnonzero(~told):
+                nations = nations_of([codes[int(ids[at])]])
+                inside[at] = bool(nations) and covers(scope.code, nations)
+        return inside
 
     def groups(self, edition: Edition) -> dict[Edition, Ints]:
         """Return, for each wider edition that areas are ranked in, the parent's ordinal or -1.
@@ -325,6 +344,38 @@ def with_rates(table: pl.DataFrame, indicators: dict[str, Indicator]) -> pl.Data
     )
 
 
+def without_wrong_parts(table: pl.DataFrame, indicators: dict[str, Indicator]) -> pl.DataFrame:
+    """Return a table without those parts of ratios that do not give the value, within rounding."""
+    ratios = ratio_scales(indicators)
+    off = (
+        pl.col("value").is_finite()
+        & (pl.col("denominator") >= 0)
+        & pl.col("_times").is_not_null()
+        & ~(
+            (pl.col("value") - pl.col("_times") * pl.col("numerator") / pl.col("denominator")).abs()
+            <= pl.col("_half_step")
+        )
+    )
+    scaled = table.join(
+        ratios.rename({"multiplier": "_times", "half_step": "_half_step"}),
+        on="indicator", how="left", maintain_order="left",
+    )  # fmt: skip
+    return scaled.with_columns(
+        pl.when(off).then(None).otherwise(pl.col(name)).alias(name)
+        for name in ("numerator", "denominator")
+    ).drop("_times", "_half_step")
+
+
+def ratio_scales(indicators: dict[str, Indicator]) -> pl.DataFrame:
+    """Return indicator, multiplier and half_step, the most that rounding does, of each ratio."""
+    return pl.DataFrame(
+        [(i.slug, i.multiplier, 0.505 * 10.0**-i.decimals) for i in indicators.values()
+         if i.aggregation == Indicator.Aggregation.RATIO],
+        schema={"indicator": pl.String, "multiplier": pl.Float64, "half_step": pl.Float64},
+        orient="row",
+    )  # fmt: skip
+
+
 def normalise(table: pl.DataFrame) -> pl.DataFrame:
     """Return `table` with exactly `COLUMNS`, absent optional ones filled with nothing."""
     missing = {"indicator", "edition", "period", "code", "value"} - set(table.columns)
@@ -398,12 +449,7 @@ def problems(
     outside = rows((pl.col("lower") > pl.col("value")) | (pl.col("upper") < pl.col("value")))
     if len(outside):
         yield f"The limits do not hold the value for {examples(outside['code'])}."
-    scale = pl.DataFrame(
-        [(i.slug, i.multiplier, 0.505 * 10.0**-i.decimals) for i in indicators.values()
-         if i.aggregation == Indicator.Aggregation.RATIO],
-        schema={"indicator": pl.String, "multiplier": pl.Float64, "half_step": pl.Float64},
-        orient="row",
-    )  # fmt: skip
+    scale = ratio_scales(indicators)
     rate = pl.col("multiplier") * pl.col("numerator") / pl.col("denominator")
     wrong = (
         rows(pl.col("value").is_finite() & (pl.col("denominator") > 0))

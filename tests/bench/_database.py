@@ -109,6 +109,7 @@ def switch(url: str) -> None:
     close()
     settings.DATABASES["default"]["NAME"] = database(url)
     connections.databases["default"]["NAME"] = database(url)
+    connections["default"].close()  # Made here, where nothing has asked for it yet.
     del connections["default"]
 
 

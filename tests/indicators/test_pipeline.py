@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import date, timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
+from areas.importing import load
+from areas.models import Area, Edition
 from indicators.insight.live import arrays
 from indicators.models import (
     AuditEntry,
@@ -261,7 +263,7 @@ def test_rows_in_parts_give_the_same_as_one_table_whatever_their_order(
     assert len(some) == 3
     assert some.rows == table.height
     assert some.keys()["rows"].sum() == table.height
-    stage.stage(release=make_release("parts"), table=pipeline.Bare(some), at=clock())
+    stage.stage(release=make_release("parts"), table=pipeline.Bare(some, {}), at=clock())
 
     def made(slug: str) -> dict[Any, Any]:
         series = Series.objects.filter(release__slug=slug)
@@ -591,7 +593,7 @@ def test_what_is_known_is_every_area_member_and_indicator(make_indicator):
     assert parents == {c: COUNCILS[n // 4] for n, c in enumerate(NEIGHBOURHOODS)}
     regions = dict(members.filter(edition="authority").select("code", "parent_code").iter_rows())
     assert regions[COUNCILS[0]] == "E12000901"
-    assert regions[COUNCILS[3]] is None
+    assert regions[COUNCILS[3]] == "S92000003"
     assert known.indicators()["slug"].to_list() == ["share"]
 
 
@@ -734,6 +736,27 @@ def test_a_new_indicator_is_made_of_its_definition_when_staged(
     assert series.indicator.scope.code == "E92000001"
     assert not series.indicator.headline
     assert arrays([series.pk])[series.pk][0][:12].tolist() == [n + 0.5 for n in range(12)]
+
+
+def test_rows_given_again_and_parts_that_are_not_of_their_rate_are_left_out(make_indicator):
+    ratio = make_indicator(aggregation="ratio", multiplier=100.0, unit="%", decimals=1)
+    table = shares([50.0, 50.0, 20.0], codes=[*NEIGHBOURHOODS[:1] * 2, NEIGHBOURHOODS[1]])
+    table = table.with_columns(numerator=pl.lit(1.0), denominator=pl.lit(2.0), marker=pl.lit(""))
+    lacking = [pl.lit(None, pl.Float64).alias(c) for c in ("lower", "upper")]
+    table = table.with_columns(*lacking, pl.lit("").alias("breakdown"))
+    rows = pipeline.bare(table, {ratio.slug: ratio})
+    assert rows["value"].to_list() == [50.0, 20.0]
+    assert rows["numerator"].to_list() == [1.0, None]
+    assert rows["denominator"].to_list() == [2.0, None]
+
+
+def test_the_codes_tell_a_nation_where_no_overlap_does(db):
+    england = Area.objects.get(code="E92000001")
+    edition = Edition.objects.create(
+        slug="apart", name="Apart", area_type_id="authority", date=date(2020, 4, 1)
+    )
+    load.load_members(edition, pl.Series("code", [COUNCILS[0], COUNCILS[3]]))
+    assert stage.Geography().inside(edition, england).tolist() == [True, False]
 
 
 def test_postcodes_and_points_are_told_by_what_is_held(db):

@@ -39,6 +39,8 @@ COLUMNS: dict[str, type[pl.DataType]] = {
     "given": pl.String,
     "name_given": pl.String,
 }
+# What records are counted by.
+TALLY = ["_code", "_edition", "_period", "_category"]
 MISSING_LETTERS = [marker.letters for marker in MARKERS if marker.missing]
 # Status letters that say a value is an ordinary one.
 ORDINARY = ("a", "n", "normal", "normal value", "free", "f (free)", "v", "0", "ns", "t")
@@ -68,11 +70,19 @@ class Applied:
         self.counted.clear()
         pairs = [(one, table_for(one, self.tables)) for one in self.mapping.tables]
         editions: dict[tuple[str, ...], pl.DataFrame] = {}
+        tallies: dict[str, list[pl.DataFrame]] = {}
         for one, table in pairs:
             key = tuple(one.editions)
             if key not in editions:
                 editions[key] = edition_of(one.editions, self.known)
-            yield from TableRows(self, one, table, editions[key]).batches()
+            rows = TableRows(self, one, table, editions[key])
+            if one.count is None:
+                yield from rows.batches()
+            elif (part := rows.tally()) is not None:
+                # Records of one kind may be spread over files, by month or by force.
+                tallies.setdefault(one.count.indicator, []).append(part)
+        for indicator, parts in tallies.items():
+            yield from counts(indicator, parts)
 
     def frame(self) -> pl.DataFrame:
         """Return all rows at once: for what is known to be small."""
@@ -165,9 +175,6 @@ class TableRows:
 
     def batches(self) -> Iterator[pl.DataFrame]:
         """Yield the table's rows in the form of COLUMNS."""
-        if self.one.count:
-            yield from self.counts()
-            return
         waiting: list[pl.DataFrame] = []
         height = 0
         for frame in self.table.batches(self.rows):
@@ -599,15 +606,13 @@ class TableRows:
 
     # --- Records
 
-    def counts(self) -> Iterator[pl.DataFrame]:
-        """Yield how many rows each area, period and category has, at the end of the table.
+    def tally(self) -> pl.DataFrame | None:
+        """Return how many rows each area, period and category has; None for a table without any.
 
-        Areas without any are not given: whether they had none, or were not asked, a list of
-        records does not say.
+        The columns are those of TALLY, `n`, and where the first of the rows stands.
         """
         count = self.one.count
         assert count is not None
-        key = ["_code", "_edition", "_period", "_category"]
         total: pl.DataFrame | None = None
         for frame in self.table.batches(200_000):
             rows = self.wanted(frame)
@@ -617,7 +622,7 @@ class TableRows:
             category = pl.col(count.categories) if count.categories else pl.lit("")
             part = (
                 rows.with_columns(category.fill_null("not stated").alias("_category"))
-                .group_by(key)
+                .group_by(TALLY)
                 .agg(
                     pl.len().cast(pl.Int64).alias("n"),
                     pl.col("row").min(),
@@ -626,38 +631,47 @@ class TableRows:
             )
             total = part if total is None else pl.concat([total, part])
             if total.height > 500_000:
-                total = summed(total, key)
+                total = summed(total)
         if total is None or total.is_empty():
-            return
-        total = summed(total, key)
-        names = total["_category"].unique().to_list()
+            return None
         told = {
             name: words.category(name, count.dimension) if count.categories else ""
-            for name in names
+            for name in total["_category"].unique()
         }
-        by_kind = total.with_columns(
-            pl.col("_category").replace_strict(told, return_dtype=pl.String).alias("_category")
+        return summed(total).with_columns(
+            pl.col("_category").replace_strict(told, return_dtype=pl.String),
+            pl.lit(self.one.file).alias("file"),
+            pl.lit(self.one.sheet).alias("sheet"),
         )
-        frames = [by_kind] if not count.categories else [
-            summed(by_kind.with_columns(pl.lit("").alias("_category")), key),
-            by_kind.filter(pl.col("_category") != ""),
-        ]  # fmt: skip
-        for out in frames:
-            yield out.select(
-                pl.lit(count.indicator).alias("indicator"),
-                pl.col("_category").alias("breakdown"),
-                pl.col("_edition").alias("edition"),
-                pl.col("_period").alias("period"),
-                pl.col("_code").alias("code"),
-                pl.col("n").cast(pl.Float64).alias("value"),
-                *(pl.lit(None, dtype=pl.Float64).alias(name) for name in NUMBERS[1:]),
-                pl.lit("").alias("marker"),
-                pl.lit(self.one.file).alias("file"),
-                pl.lit(self.one.sheet).alias("sheet"),
-                pl.col("row"),
-                pl.col("_given").alias("given"),
-                pl.lit(None, dtype=pl.String).alias("name_given"),
-            )
+
+
+def counts(indicator: str, tallies: Sequence[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """Yield the counts of one indicator's records in the form of COLUMNS: of all, and by category.
+
+    Areas without any are not given: whether they had none, or were not asked, a list of records
+    does not say.
+    """
+    whole = pl.concat(tallies)
+    frames = [summed(whole.with_columns(pl.lit("").alias("_category")))]
+    by_kind = whole.filter(pl.col("_category") != "")
+    if by_kind.height:
+        frames.append(summed(by_kind))
+    for out in frames:
+        yield out.select(
+            pl.lit(indicator).alias("indicator"),
+            pl.col("_category").alias("breakdown"),
+            pl.col("_edition").alias("edition"),
+            pl.col("_period").alias("period"),
+            pl.col("_code").alias("code"),
+            pl.col("n").cast(pl.Float64).alias("value"),
+            *(pl.lit(None, dtype=pl.Float64).alias(name) for name in NUMBERS[1:]),
+            pl.lit("").alias("marker"),
+            "file",
+            "sheet",
+            "row",
+            pl.col("_given").alias("given"),
+            pl.lit(None, dtype=pl.String).alias("name_given"),
+        ).cast(COLUMNS)  # type: ignore[arg-type]
 
 
 def names_of(known: Known, kind: str, editions: pl.DataFrame) -> pl.DataFrame:
@@ -682,8 +696,7 @@ def joined_breakdown(frame: pl.DataFrame) -> pl.Series:
     )["b"]
 
 
-def summed(frame: pl.DataFrame, key: list[str]) -> pl.DataFrame:
-    """Return counts added up by key."""
-    return frame.group_by(key, maintain_order=True).agg(
-        pl.col("n").sum(), pl.col("row").min(), pl.col("_given").first()
-    )
+def summed(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return tallies added up."""
+    rest = [name for name in frame.columns if name not in (*TALLY, "n")]
+    return frame.group_by(TALLY, maintain_order=True).agg(pl.col("n").sum(), pl.col(rest).first())

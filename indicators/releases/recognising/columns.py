@@ -26,6 +26,8 @@ CODE_FORM = (
 LEADING = r"^([EWSNKJLM]\d{8}|95[A-Z]{2}\d\d[A-Z]\d)(?:\s*[:|–-]\s*|\s+)\S"
 POSTCODE_FORM = r"^[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}$"
 COMMA_FORM = r"^-?\d{1,3}(?:\.\d{3})*,\d+$|^-?\d+,\d{1,2}$|^-?\d{1,3},\d{4,}$"
+# 1,954 has a comma between thousands, unless others of its column can only be decimals: 0,5.
+THOUSANDS_FORM = r"^-?[1-9]\d{0,2}(?:,\d{3})+$"
 MOST_PERIODS = 3_000
 
 
@@ -121,7 +123,8 @@ def column_of(cells: pl.Series, whole: pl.Series, heading: str, place: int, know
         cells = whole.drop_nulls().head(SAMPLE)
     codes = cells.to_frame("c").select(clean_codes(pl.col("c"))).to_series()
     code_like = share(codes.str.contains(CODE_FORM))
-    comma = share(cells.str.contains(COMMA_FORM)) > 0.5
+    commas = cells.str.contains(COMMA_FORM)
+    comma = share(commas) > 0.5 and share(commas & ~cells.str.contains(THOUSANDS_FORM)) > 0.05
     read = parse_numbers(cells, decimal_comma=comma)
     values = read.values.drop_nulls()
     texts = cells.filter(read.values.is_not_null()).str.extract(r"[.,](\d+)", 1)

@@ -200,16 +200,23 @@ def vintage(headings: Sequence[str]) -> int | None:
 def editions_for(codes: pl.Series, known: Known, hint: int | None = None) -> list[str]:
     """Return editions that hold some different codes: the one that holds most first.
 
-    Of those that hold as many, the one of the year hinted at, then the one most of whose areas are
-    here, then the newest. What it does not hold goes to another, and so on.
+    Of those that hold as many, the one of the areas' own type, then the one of the year hinted at,
+    then the one most of whose areas are here, then the one whose areas are known to lie in wider
+    ones, then the newest. What it does not hold goes to another, and so on.
     """
     left = codes.drop_nulls().unique().to_frame("code")
+    own = known.types.rename({"type": "own"})
     out: list[str] = []
     while left.height and len(out) < 40:
         held = (
             known.members.join(left, on="code", how="semi")
+            .join(own, on="code", how="left")
             .group_by("edition")
-            .agg(pl.col("code").n_unique().alias("held"))
+            .agg(
+                pl.col("code").n_unique().alias("held"),
+                (pl.col("type") == pl.col("own")).mean().round(2).alias("of_type"),
+                pl.col("parent_code").is_not_null().mean().round(2).alias("linked"),
+            )
             .join(known.editions, on="edition")
             .with_columns(
                 (
@@ -220,8 +227,8 @@ def editions_for(codes: pl.Series, known: Known, hint: int | None = None) -> lis
                 (pl.col("held") / pl.col("size")).round(2).alias("covered"),
             )
             .sort(
-                ["held", "hinted", "covered", "edition_date", "edition"],
-                descending=[True, True, True, True, False],
+                ["held", "of_type", "hinted", "covered", "linked", "edition_date", "edition"],
+                descending=[True, True, True, True, True, True, False],
                 nulls_last=True,
             )
         )

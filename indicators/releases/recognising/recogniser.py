@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from indicators.releases.nations import covers, name_of, nations_of
 from indicators.releases.problems import Problem
 from indicators.releases.reading.model import BATCH, Table
 from indicators.releases.reading.numbers import parse_numbers
@@ -37,7 +38,7 @@ from indicators.releases.recognising.mapping import (
     TableMapping,
 )
 from indicators.releases.recognising.places import area_of, editions_for, vintage
-from indicators.statistics.periods import period_in
+from indicators.statistics.periods import period_in, read_period
 
 Floats = NDArray[np.float64]
 
@@ -78,6 +79,7 @@ class Found:
     ignored: dict[str, str] = field(default_factory=dict)
     names: dict[str, Definition] = field(default_factory=dict)
     stacked: list[str] = field(default_factory=list)  # Parts of a breakdown told above it.
+    nations: frozenset[str] = frozenset()  # Whose areas it has, where codes tell.
 
     @property
     def where(self) -> str:
@@ -140,6 +142,7 @@ def recognise(tables: Sequence[Table], known: Known) -> Recognition:
     wanted = {f.indicator for t in mapping.tables for f in t.figures}
     wanted |= {t.count.indicator for t in mapping.tables if t.count}
     mapping.definitions = [d for slug, d in definitions.items() if slug in wanted]
+    share_editions([t for t in mapping.tables if t.count and t.editions])
     mapping.layout = max(dict.fromkeys(used), key=used.count) if used else ""
     if not mapping.tables:
         whys = "; ".join(dict.fromkeys(one.why for one in mapping.ignored)) or "it has no table"
@@ -161,6 +164,14 @@ def recognise(tables: Sequence[Table], known: Known) -> Recognition:
             for one in mapping.ignored
         ]  # fmt: skip
     return Recognition(mapping, problems, round(min(sure, default=0.0), 2))
+
+
+def share_editions(tables: Sequence[TableMapping]) -> None:
+    """Let tables of records, which are counted together, place an area in one edition alike."""
+    first = [one.editions[0] for one in tables]
+    every = dict.fromkeys(edition for one in tables for edition in one.editions)
+    for one in tables:
+        one.editions = sorted(every, key=lambda edition: -first.count(edition))
 
 
 def pairs_above(table: Table) -> dict[str, str]:
@@ -331,8 +342,16 @@ def period_of(found: Found, area_columns: set[str], area: AreaColumns) -> Period
         for text in texts:
             told = period_in(loosened(text) if source == "file name" else text)
             if told:
-                return PeriodFrom(source, told[0])
+                return PeriodFrom(source, on_census_day(told[0], titles))
     return PeriodFrom()
+
+
+def on_census_day(period: str, titles: Sequence[str]) -> str:
+    """Return a year as the day of its census, where a title is that of a census table."""
+    census = any(re.match(r"\s*(?:TS|RM|KS|QS|DC|LC|UV)\d{3,4}\b", title) for title in titles)
+    return (
+        read_period(period[:4], "census") if census and period.endswith("P1Y") else ""
+    ) or period
 
 
 def looks_dated(column: Column) -> bool:
@@ -371,6 +390,7 @@ def editions_of(found: Found, one: TableMapping) -> list[str]:
     clean = texts.to_frame("c").select(clean_codes(pl.col("c"))).to_series()
     if known.aliases:
         clean = clean.replace(dict(known.aliases))
+    found.nations = nations_of(clean.filter(clean.is_in(known.codes.implode())))
     editions = editions_for(clean, known, vintage([*area.columns, found.table.sheet]))
     if not editions:
         held = clean.is_in(known.codes.implode()).sum()
@@ -385,8 +405,23 @@ def editions_of(found: Found, one: TableMapping) -> list[str]:
 
 
 def named_editions(known: Known, area: AreaColumns) -> list[str]:
-    """Return the newest edition of a type first, then older ones."""
-    of_type = known.editions.filter(pl.col("type") == area.type)
+    """Return the newest edition of a type first, then older ones.
+
+    Of those of one year, the one whose areas are known to lie in wider ones.
+    """
+    linked = known.members.group_by("edition").agg(pl.col("parent_code").is_not_null().mean())
+    of_type = (
+        known.editions.filter(pl.col("type") == area.type)
+        .join(linked, on="edition")
+        .sort(
+            pl.col("edition_date").dt.year(),
+            pl.col("parent_code").round(1),
+            "edition_date",
+            "edition",
+            descending=[True, True, True, False],
+            nulls_last=True,
+        )
+    )
     return of_type["edition"].to_list()
 
 
@@ -766,7 +801,9 @@ def wide_figures(found: Found, one: TableMapping, bare: Sequence[Bare]) -> None:
     ages = {b.value.heading: words.age_heading(b.value.heading) for b in bare}
     aged = sum(a is not None for a in ages.values())
     years = {t[0] for t in told.values() if t}
-    if not by_column and not one.period.text and len(years) == 1:
+    # What most headings of a table say goes for the rest, before what the file is called.
+    named = one.period.source == "file name" and sum(map(bool, told.values())) > len(bare) / 2
+    if not by_column and (named or not one.period.text) and len(years) == 1:
         one.period = PeriodFrom("heading", next(iter(years)))
     total = next(
         (
@@ -780,6 +817,8 @@ def wide_figures(found: Found, one: TableMapping, bare: Sequence[Bare]) -> None:
     aged_name = words.tidy(total) if total and not words.GENERIC.match(words.plain(total)) else ""
     given_name = found.layout.named.get("aged", "") if found.layout else ""
     aged_name = given_name or aged_name or titled(found) or "People"
+    pairs = pairs_above(found.table).items()
+    unit = next((text for name, text in pairs if words.role_of(name) == "unit"), "")
     for b in bare:
         heading, period, breakdown = b.value.heading, "", ""
         name = re.sub(r" \(\d+\)$", "", heading)
@@ -799,7 +838,7 @@ def wide_figures(found: Found, one: TableMapping, bare: Sequence[Bare]) -> None:
                 name = even
             elif several:
                 name = titled(found) or "Value"
-        figure = figure_for(found, b, name, period=period, breakdown=breakdown)
+        figure = figure_for(found, b, name, period=period, breakdown=breakdown, unit=unit)
         one.figures.append(figure)
     uniquely_named(found, one)
 
@@ -865,13 +904,17 @@ def figure_for(
     clean = words.tidy(heading)
     if not long and (words.GENERIC.match(words.plain(clean)) or not clean):
         about = titled(found)
-        clean = f"{about}: {clean[:1].lower()}{clean[1:]}" if about and clean else about or clean
+        if clean and clean.lower() not in about.lower():
+            clean = f"{about}: {clean[:1].lower()}{clean[1:]}" if about else clean
+        else:
+            clean = about or clean
+        clean = words.tidy(clean)
     if layout and layout.prefix:
         clean = f"{layout.prefix} {clean}" if not clean.lower().startswith(
             layout.prefix.lower()) else clean  # fmt: skip
     clean = clean or "Value"
+    known, clean = held_indicator(found, clean)
     definition = described(column, clean, unit, bare, layout, heading)
-    known = same_indicator(found.known, clean)
     if known is not None:
         scale = 100.0 if known["unit"] in ("%", "percent") and fraction(column) else 1.0
         indicator = str(known["slug"])
@@ -923,10 +966,12 @@ def described(
         out.unit = order[1]
     elif "%" in said or words.PERCENT.search(text) or column.percent:
         out.unit = "%" if not words.ORDER.search(text) else out.unit
+    elif re.search(r"\bextent\b", text) and fraction(column):
+        out.unit = "%"  # Of the people who live in the most deprived areas.
     elif words.PER.search(said.lower()):
         pass
     elif words.POUNDS.search(said.lower()):
-        out.unit = "£"
+        out.unit = words.pounds(unit) or words.pounds(name)
     elif unit:
         out.unit = words.tidy(unit)[:60].lower() if len(unit) > 2 else unit[:60]
     elif re.search(r"\bscore\b", text):
@@ -957,6 +1002,20 @@ def described(
     return out
 
 
+def held_indicator(found: Found, name: str) -> tuple[dict[str, object] | None, str]:
+    """Return the indicator held of a name, or None, and what to call the figure.
+
+    One that may not be compared across all nations that a table has areas of is another, which is
+    named for them: scores of each nation's own index, for instance.
+    """
+    held = same_indicator(found.known, name)
+    if held is None or covers(str(held["scope_code"]), found.nations):
+        return held, name
+    place = f" ({name_of(found.nations)})"
+    name = name[: 160 - len(place)].rstrip() + place
+    return same_indicator(found.known, name), name
+
+
 def same_indicator(known: Known, name: str) -> dict[str, object] | None:
     """Return the indicator of a name, alias or slug, or None."""
     if known.indicators.is_empty():
@@ -983,7 +1042,7 @@ def counted(found: Found, one: TableMapping, others: Sequence[Column]) -> None:
     if not (record or place or (ids and many)):
         raise NotData("it has no column of numbers, and its rows do not look like records to count")
     wanted = layout.categories if layout else ""
-    columns = [c for c in others if 1 < c.distinct <= 60 and not c.is_number
+    columns = [c for c in others if 1 <= c.distinct <= 60 and not c.is_number
                and c.role not in ("name", "code", "level", "parent", "note", "marker", "ignored")
                and c.codes < 0.5]  # fmt: skip
     chosen = next((c for c in columns if wanted and re.search(wanted, c.heading, re.I)), None)
@@ -994,8 +1053,8 @@ def counted(found: Found, one: TableMapping, others: Sequence[Column]) -> None:
     about = chosen.words.removesuffix(" type") if chosen else ""
     if not record and about and about not in name.lower():
         name = f"Records: {about}"
-    definition = Definition(NEW + words.slug(name, 70), words.tidy(name), "", 0, 1.0, "sum")
-    known = same_indicator(found.known, definition.name)
+    known, name = held_indicator(found, words.tidy(name))
+    definition = Definition(NEW + words.slug(name, 70), name, "", 0, 1.0, "sum")
     if known is None:
         found.names[definition.slug] = definition
     one.count = Count(

@@ -45,7 +45,9 @@ COMPILED = tuple((role, re.compile(form)) for role, form in ROLES)
 
 PERCENT = re.compile(r"%|\bper ?cent(?:age)?s?\b|\bproportions?\b|\bshare\b")
 ORDER = re.compile(r"\b(rank|decile|quintile|quartile|vigintile|percentile|ventile)s?\b")
-PER = re.compile(r"(?:\bper |/)(?:one )?(hundred thousand|million|thousand|\d[\d, ]*\d|\d+)\b")
+PER = re.compile(
+    r"(?:\bper |(?<!\d)/)(?:one )?(hundred thousand|million|thousand|\d[\d, ]*\d|\d+)\b"
+)
 POUNDS = re.compile(r"£|\bpounds?\b|\bgbp\b")
 COUNTED = re.compile(
     r"\b(?:counts?|numbers?|total|population|people|persons|pupils?|headcount|households?|homes|"
@@ -118,6 +120,18 @@ def slug(text: str, most: int = 60) -> str:
     return f"{even[: most - 8].strip('-')}-{mark}".strip("-")
 
 
+def pounds(text: str) -> str:
+    """Return money as text tells it: £, £ thousand, £ million; "" where it tells none."""
+    even = text.lower()
+    if not POUNDS.search(even):
+        return ""
+    money, many = r"(?:£|pounds?|gbp)", r"(thousand|million|billion|000s?|m|bn|k)\b"
+    found = re.search(rf"{money} ?{many}|\b{many}.{{0,6}}{money}", even)
+    names = {"m": "million", "bn": "billion", "k": "thousand", "000": "thousand"}
+    word = (found[1] or found[2]).rstrip("s") if found else ""
+    return f"£ {names.get(word, word)}".strip()
+
+
 def is_total(text: str) -> bool:
     """Say whether a category is all of them together."""
     return bool(TOTALS.match(" ".join(text.lower().split())))
@@ -159,6 +173,8 @@ def age_heading(heading: str) -> Age | None:
 def category(text: str, dimension: str) -> str:
     """Return a row's part of its breakdown: "" for totals, else dimension=value."""
     even = " ".join(text.lower().split())
+    if not even:
+        return ""
     if dimension == "sex" and even in SEXES:
         return f"sex={SEXES[even]}"
     if dimension == "age":
@@ -180,6 +196,28 @@ def breakdown_text(parts: list[str]) -> str:
     return f"{text[:112]}-{mark}"
 
 
+# Written so wherever a heading has them in other letters: imd_rank, lso_as.
+ACRONYMS = {
+    word.lower(): word
+    for word in ("IMD", "IoD", "WIMD", "SIMD", "NIMDM", "IDACI", "IDAOPI", "LSOA", "LSOAs", "MSOA",
+                 "MSOAs", "UK", "GB", "NI", "GVA", "GDP", "GDHI", "GP", "GPs", "FSM", "NHS", "GCSE",
+                 "GCSEs", "SEN", "NEET")
+}  # fmt: skip
+
+
+def acronyms(text: str) -> str:
+    """Return words with acronyms as they are written; “10 percent” is 10%."""
+    text = re.sub(r"\b[Ll][Ss][Oo] [Aa]s\b", "LSOAs", text)
+    text = re.sub(r"(?<=\d) percent\b", "%", text)
+    return re.sub(
+        r"\b[A-Za-z]+(?=\b|\d\d\b)",
+        lambda m: (
+            ACRONYMS.get(m[0].lower(), m[0]) if m[0] in (m[0].lower(), m[0].title()) else m[0]
+        ),
+        text,
+    )
+
+
 def tidy(text: str) -> str:
     """Return a heading as the name of an indicator, at most 160 characters."""
     text = unicodedata.normalize("NFKC", text)
@@ -190,6 +228,7 @@ def tidy(text: str) -> str:
     text = re.sub(r"\s+([,;:)])", r"\1", text)
     text = re.sub(r"^[\s:;,\-–|]+|[\s:;,\-–|]+$", "", text)
     text = " ".join(text.split())
+    text = acronyms(text)
     if len(text) > 160:
         text = text[:159].rsplit(" ", 1)[0] + "…"
     return text[:1].upper() + text[1:]

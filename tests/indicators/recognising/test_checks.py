@@ -78,6 +78,16 @@ def test_each_fault_is_found_in_its_row(row, expected):
     assert codes({"code": "E06000003"}, row) == {(*expected, 3)}
 
 
+def test_few_unknown_codes_are_left_out_and_many_are_an_error():
+    sound = [{"code": code} for code in (*SMALL[:5], "E06000001", "E06000002", "E06000003",
+             "E12000001", "E12000002")]  # fmt: skip
+    few = {"code": "E06009999", "edition": "", "name_given": "Elham"}
+    assert codes(*sound, few) == {("warning", "unknown-code", 12)}
+    assert codes(*sound, few, {**few, "code": "E06009998"}) == {
+        ("error", "unknown-code", 12), ("error", "unknown-code", 13),
+    }  # fmt: skip
+
+
 def test_limits_and_parts_that_agree_within_rounding_are_no_fault():
     assert codes(
         {"indicator": "new:share", "value": 33.3, "numerator": 1.0, "denominator": 3.0,

@@ -10,6 +10,7 @@ from indicators.releases.recognising import (
     apply,
     layout_of,
     recognise,
+    words,
 )
 from indicators.releases.recognising.applying import COLUMNS
 from tests.indicators.recognising.small import SMALL, country, table, understood
@@ -225,6 +226,36 @@ def test_records_are_counted_by_area_and_kind():
     ]  # fmt: skip
 
 
+def test_records_spread_over_files_are_counted_together():
+    heads = "Crime ID|Month|Longitude|Latitude|LSOA code|Crime type\n"
+    _, _, frame = understood(
+        table(
+            heads + "a|2018-11|1|1|E01000001|Theft\nb|2018-12|1|1|E01000001|Theft\n"
+            "c|2018-11|1|1|E01000002|Theft\n",
+            file="north.csv",
+        ),
+        table(heads + "d|2018-11|1|1|E01000001|Theft\ne|2018-11|1|1|E01000001|Arson\n"
+              "f|2018-11|1|1|E01000003|Theft\n", file="south.csv"),
+    )  # fmt: skip
+    november = frame.filter((frame["period"] == "2018-11-01/P1M") & (frame["code"] == "E01000001"))
+    assert rows(november, "breakdown", "value") == [
+        ("", 3.0), ("crime=arson", 1.0), ("crime=theft", 2.0),
+    ]  # fmt: skip
+    assert frame.select("breakdown", "edition", "period", "code").is_duplicated().sum() == 0
+
+
+def test_records_counted_together_are_placed_in_one_edition():
+    heads = "Crime ID|Month|Longitude|Latitude|LSOA code|Crime type\n"
+    line = "a|2018-11|1|1|{}|Theft\n"
+    every = "".join(line.format(code) for code in SMALL)  # The last is in the older edition alone.
+    _, _, frame = understood(
+        table(heads + every, file="north.csv"),
+        table(heads + line.format(SMALL[0]) * 2, file="south.csv"),
+    )
+    total = frame.filter((frame["code"] == SMALL[0]) & (frame["breakdown"] == ""))
+    assert total["value"].to_list() == [3.0]
+
+
 def test_records_without_a_code_are_counted_by_their_point():
     from dataclasses import replace
 
@@ -359,3 +390,46 @@ def test_markers_that_may_mean_several_things_are_said_and_can_be_changed():
     assert dict(frame.select("code", "marker").rows()) == {
         "E06000001": "", "E06000002": "z", "E06000003": "x", "W06000001": "c",
     }  # fmt: skip
+
+
+def test_commas_between_thousands_are_no_decimal_commas_and_the_other_way_round():
+    text = "Area code|Homes 2020\nE06000001|{}\nE06000002|{}\n"
+    _, _, thousands = understood(table(text.format("1,954", "2,101")))
+    _, _, decimals = understood(table(text.format("0,954", "2,10")))
+    assert thousands["value"].to_list() == [1954.0, 2101.0]
+    assert decimals["value"].to_list() == [0.954, 2.1]
+
+
+def test_a_figure_beyond_the_scope_of_the_indicator_of_its_name_is_one_of_its_nation():
+    from dataclasses import replace
+
+    known = country()
+    english = replace(
+        known, indicators=known.indicators.with_columns(scope_code=pl.lit("E92000001"))
+    )
+    text = "Area code|Period|Unemployment rate\n{}|2020|4.1\n"
+    here, _, _ = understood(table(text.format("E06000001")), known=english)
+    there, _, _ = understood(table(text.format("W06000001")), known=english)
+    assert here.tables[0].figures[0].indicator == "jobless"
+    assert [d.name for d in there.definitions] == ["Unemployment rate (Wales)"]
+
+
+def test_the_unit_above_a_table_and_the_day_of_a_census_are_told():
+    mapping, _, _ = understood(
+        table(
+            "Area code|No dependent children|Some\nE06000001|12|3\nE06000002|14|5\n",
+            above=("RM006 - Age of youngest child", "units | Households", "date | 2021"),
+        )
+    )
+    assert mapping.tables[0].period.text == "2021-03-21"
+    assert {(d.unit, d.aggregation) for d in mapping.definitions} == {("households", "sum")}
+
+
+def test_headings_are_named_as_an_officer_would_write_them():
+    assert words.tidy("imd_proportion_of_lso_as_in_most_deprived_10_percent") == (
+        "IMD proportion of LSOAs in most deprived 10%"
+    )
+    assert words.category("", "category") == ""
+    assert [words.pounds(text) for text in ("£ million", "Pounds", "Total (£m)", "minutes")] == [
+        "£ million", "£", "£ million", "",
+    ]  # fmt: skip

@@ -1,14 +1,14 @@
 """Every release of the shared pack, where it is beside the project: what each file is taken for.
 
-The table in docs/releases-tried.md is pinned here but for seconds. Write it anew with
-`WRITE_RELEASES_TRIED=1 script/test tests/indicators/recognising/test_shared_pack.py`.
+What each gives is pinned in recognised.txt. Write it anew with
+`WRITE_RECOGNISED=1 script/test tests/indicators/recognising/test_shared_pack.py`. The same files
+are imported and published, through a database, by `script/bench tried`.
 """
 
 import os
-import time
+from pathlib import Path
 
 import pytest
-from django.conf import settings
 
 from indicators.releases.checks import check
 from indicators.releases.reading import read
@@ -19,25 +19,12 @@ RELEASES = SHARED / "releases"
 pytestmark = pytest.mark.skipif(
     not RELEASES.is_dir(), reason="the shared pack is not beside the project"
 )
-TRIED = settings.BASE_DIR / "docs" / "releases-tried.md"
-HEAD = "| File | Layout | Figures | Series | Rows | Periods | Areas | Errors | Warnings | Seconds |"
-RULE = "|---|---|--:|--:|--:|---|---|---|---|--:|"
+PINNED = Path(__file__).with_name("recognised.txt")
 # Words beside data, which hold no figures.
 WORDS = {"data-guidance.txt", "indicator_metadata.csv"}
-INTRO = """# Releases tried
-
-What each file of the shared pack is recognised as, and how many rows come of it, from the file as
-its publisher gives it, without a line of code for that file. *Figures* are different indicators,
-*rows* figures of one area. Errors and warnings are the different findings of
-`indicators/releases/checks.py` with how often each was found, against the editions that the pack's
-own lookups give (which lack, for instance, some counties and combined authorities: those are the
-unknown codes). Crimes of Northern Ireland have no codes and are placed by their points, which needs
-boundaries; the test has none, so that file gives no rows here. Seconds are of two processors
-shared with others: reading, recognising, applying and checking.
-
-This table is written, and all but its seconds pinned, by
-`tests/indicators/recognising/test_shared_pack.py`.
-
+HEAD = """# file: layout; indicators, series, rows; periods; areas; errors; warnings
+# Against editions of the pack's lookups, which lack some counties and combined authorities. Crimes
+# of Northern Ireland are placed by points, which needs outlines that the test has not.
 """
 
 
@@ -48,21 +35,19 @@ FEW = 8
 
 def some(paths: list) -> list:
     """Return the files tried on every run: a few of each folder, the large ones aside."""
-    if os.environ.get("WRITE_RELEASES_TRIED") or os.environ.get("PACK") == "all":
+    if os.environ.get("WRITE_RECOGNISED") or os.environ.get("PACK") == "all":
         return paths
     return [path for path in paths if path.stat().st_size <= SMALL][:FEW]
 
 
 def tried(path) -> str:
-    """Return a line of the table for a file."""
+    """Return the line of a file."""
     known = known_of_pack()
-    begun = time.perf_counter()
     reading = read([path])
     found = recognise(reading.tables, known)
     applied = apply(found.mapping, reading.tables, known)
     frame = applied.frame()
     wrong = check(frame, known, mapping=found.mapping)
-    took = time.perf_counter() - begun
     series = frame.select("indicator", "breakdown", "edition", "period").n_unique()
     periods = sorted(set(frame["period"]) - {""})
     shown = " to ".join(dict.fromkeys([periods[0], periods[-1]])) if periods else "none"
@@ -78,26 +63,22 @@ def tried(path) -> str:
         return ", ".join(f"{code} {n:,}" for (k, code), n in sorted(counts.items()) if k == kind)
 
     cells = [
-        f"{path.parent.name}/{path.name}",
-        found.layout or "none",
-        f"{frame['indicator'].n_unique():,}",
-        f"{series:,}",
-        f"{frame.height:,}",
+        found.layout or "no layout",
+        f"{frame['indicator'].n_unique()}, {series}, {frame.height}",
         f"{len(periods)}: {shown}" if len(periods) > 1 else shown,
         ", ".join(area or "(not held)" for area in areas) or "none",
-        said("error"),
-        said("warning"),
-        f"{took:.1f}",
+        said("error") or "no errors",
+        said("warning") or "no warnings",
     ]
-    return f"| {' | '.join(cells)} |"
+    return f"{path.parent.name}/{path.name}: {'; '.join(cells)}"
 
 
 def lines() -> dict[str, str]:
-    """Return the lines of the table as they are kept, by file."""
-    if not TRIED.is_file():
+    """Return the lines as they are kept, by file."""
+    if not PINNED.is_file():
         return {}
-    kept = [line for line in TRIED.read_text(encoding="utf-8").splitlines() if "/" in line[:60]]
-    return {line.split("|")[1].strip(): line for line in kept if line.startswith("| ")}
+    kept = PINNED.read_text(encoding="utf-8").splitlines()
+    return {line.partition(": ")[0]: line for line in kept if not line.startswith("#")}
 
 
 FOLDERS = sorted(p.name for p in RELEASES.iterdir() if p.is_dir()) if RELEASES.is_dir() else []
@@ -111,14 +92,14 @@ def test_every_file_is_taken_for_what_it_was_found_to_be(folder):
         line = tried(path)
         name = f"{folder}/{path.name}"
         FRESH[name] = line
-        if os.environ.get("WRITE_RELEASES_TRIED"):
+        if os.environ.get("WRITE_RECOGNISED"):
             continue
-        assert line.rsplit("|", 2)[0] == kept[name].rsplit("|", 2)[0]
+        assert line == kept[name]
         if path.name not in WORDS and "northern-ireland-street" not in name:
-            assert " 0 | 0 | 0 |" not in line, f"{name} gives nothing"
-    if os.environ.get("WRITE_RELEASES_TRIED") and folder == FOLDERS[-1]:
+            assert "; 0, 0, 0;" not in line, f"{name} gives nothing"
+    if os.environ.get("WRITE_RECOGNISED") and folder == FOLDERS[-1]:
         body = "\n".join(FRESH[name] for name in sorted(FRESH))
-        TRIED.write_text(f"{INTRO}{HEAD}\n{RULE}\n{body}\n", encoding="utf-8")
+        PINNED.write_text(f"{HEAD}{body}\n", encoding="utf-8")
 
 
 def test_three_figures_are_those_seen_in_the_files():
