@@ -59,6 +59,13 @@ class Indicator(models.Model):
         WEIGHTED_MEAN = "weighted-mean", "mean weighted by the denominator"
         NONE = "none", "cannot be added up: published levels only"
 
+    class Summary(models.TextChoices):
+        AVERAGE_SCORE = "average-score", "mean score, weighted by residents"
+        AVERAGE_RANK = "average-rank", "mean rank, weighted by residents; highest most deprived"
+        PROPORTION = "proportion", "share of areas in the most deprived 10%"
+        EXTENT = "extent", "share of residents in the most deprived 30%, tapered from 10%"
+        LOCAL_CONCENTRATION = "local-concentration", "mean rank where the worst-off tenth lives"
+
     slug = models.SlugField(unique=True, max_length=80)
     name = models.CharField(max_length=160)
     short_name = models.CharField(max_length=60)
@@ -72,6 +79,16 @@ class Indicator(models.Model):
     multiplier = models.FloatField(default=1.0)
     polarity = models.CharField(max_length=6, choices=Polarity, default=Polarity.NONE)
     aggregation = models.CharField(max_length=13, choices=Aggregation)
+    summary = models.CharField(
+        max_length=19,
+        choices=Summary,
+        blank=True,
+        db_default="",
+        help_text="How it sums up a deprivation score of smaller areas.",
+    )
+    summary_of = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="summaries"
+    )
     numerator_name = models.CharField(max_length=120, blank=True)
     denominator_name = models.CharField(max_length=120, blank=True)
     scope = models.ForeignKey(
@@ -91,6 +108,25 @@ class Indicator(models.Model):
             models.CheckConstraint(
                 condition=Q(aggregation__in=["sum", "ratio", "weighted-mean", "none"]),
                 name="indicator_aggregation",
+            ),
+            models.CheckConstraint(
+                condition=Q(summary="", summary_of=None)
+                | Q(
+                    summary__in=[
+                        "average-score",
+                        "average-rank",
+                        "proportion",
+                        "extent",
+                        "local-concentration",
+                    ],
+                    summary_of__isnull=False,
+                    aggregation="none",
+                ),
+                name="indicator_summary",
+            ),
+            models.CheckConstraint(
+                condition=Q(summary_of=None) | ~Q(summary_of=F("id")),
+                name="indicator_summary_not_of_itself",
             ),
             models.CheckConstraint(condition=Q(decimals__lte=6), name="indicator_decimals"),
             models.CheckConstraint(

@@ -25,6 +25,7 @@ from indicators.releases.nations import NATIONS, covers, nations_of
 from indicators.releases.storage import OpenBucket, lock_dataset, open_bucket
 from indicators.statistics.aggregate import CannotAggregate, roll_up
 from indicators.statistics.classes import summarise
+from indicators.statistics.deprivation import reversed_rank, summaries
 from indicators.statistics.markers import MARKERS, MISSING, POSITION
 from indicators.statistics.periods import parse_period
 from indicators.statistics.rank import Floats, Ints, standings
@@ -266,10 +267,24 @@ def stage(
     bucket: OpenBucket | None = None
     records: list[Series] = []
     n_derived = n_rows = 0
-    for done, part in enumerate(source.frames()):
-        tell("Making ready", done, len(source))
-        published = fit(part, indicators, geography)
-        derived = list(roll_up_all(published, geography, tell))
+    summed_up: list[Staged] = []
+    taken: set[tuple[int, str, int, int]] = set()
+
+    def staged() -> Iterator[tuple[list[Staged], list[Staged]]]:
+        """Yield what was published and what follows from it; sums of scores come last.
+
+        A summary is another indicator than its scores, and may be published in another part.
+        """
+        for done, part in enumerate(source.frames()):
+            tell("Making ready", done, len(source))
+            published = fit(part, indicators, geography)
+            summed_up.extend(sum_up_all(published, indicators, geography))
+            taken.update(s.key for s in published)
+            yield published, list(roll_up_all(published, geography, tell))
+        if own := [s for s in summed_up if s.key not in taken]:
+            yield [], own
+
+    for published, derived in staged():
         every = published + derived
         rows = sum(int(s.columns.row.sum()) for s in every)
         if bucket is None:
@@ -699,6 +714,97 @@ def add_up(below: Staged, step: OverlapSet, target: Edition, geography: Geograph
         source=below,
         overlap_set=step,
         best_fit=below.best_fit or step.kind == OverlapSet.Kind.BEST_FIT,
+    )
+
+
+def sum_up_all(
+    published: list[Staged], indicators: dict[str, Indicator], geography: Geography
+) -> Iterator[Staged]:
+    """Yield the summaries of deprivation that other indicators are of the `published` scores.
+
+    They are of areas that small areas lie in by one set, each in one only, and are made from the
+    finest edition there is. Ranks are among the areas of the edition in the scopes of both.
+    """
+    wanted: dict[int, list[Indicator]] = {}
+    for indicator in indicators.values():
+        if indicator.summary_of_id is not None:
+            wanted.setdefault(indicator.summary_of_id, []).append(indicator)
+    done: set[tuple[int, str, int, int]] = set()
+    for s in sorted(published, key=lambda s: -s.edition.area_type.rank):
+        for indicator in wanted.get(s.indicator.pk, []):
+            for target, route in geography.routes(s.edition).items():
+                if len(route) > 1 or route[0].kind == OverlapSet.Kind.APPORTIONED:
+                    continue
+                found = sum_up(s, indicator, route[0], target, geography)
+                if found and found.key not in done:
+                    done.add(found.key)
+                    yield found
+
+
+def sum_up(
+    below: Staged, indicator: Indicator, step: OverlapSet, target: Edition, geography: Geography
+) -> Staged | None:
+    """Return the summary `indicator` of the scores `below`, None where no area has one.
+
+    Residents are the denominator of the scores. Where there are none, only the proportion of
+    areas can be told. Shares are times the indicator's multiplier, 100 for percent.
+    """
+    columns = below.columns
+    n = len(geography.ids(target))
+    population = columns.denominator
+    if np.isnan(population).all():
+        if indicator.summary != Indicator.Summary.PROPORTION:
+            return None
+        population = np.ones(len(population))
+    inside = columns.inside & geography.inside(below.edition, indicator.scope)
+    link = geography.links(step)
+    counts = columns.marker[link.member] != POSITION["z"]
+    member, parent = link.member[counts], link.parent[counts]
+    whole = summaries(
+        score=columns.value,
+        rank=reversed_rank(columns.value, inside),
+        population=population,
+        member=member,
+        parent=parent,
+        n_parents=n,
+    )
+    value: Floats = getattr(whole, indicator.summary.replace("-", "_")).copy()
+    if indicator.summary in {Indicator.Summary.PROPORTION, Indicator.Summary.EXTENT}:
+        value *= indicator.multiplier
+    known = ~np.isnan(columns.value[member]) & ~np.isnan(population[member])
+    expected = np.bincount(parent, minlength=n).astype(np.float64)
+    present = np.bincount(parent[known], minlength=n).astype(np.float64)
+    suppressed = np.zeros(n, dtype=bool)
+    suppressed[parent[columns.marker[member] == POSITION["c"]]] = True
+    beyond = np.zeros(n, dtype=bool)
+    beyond[link.parent[~inside[link.member]]] = True
+    value[suppressed | beyond] = np.nan
+    if np.isnan(value).all():
+        return None
+    nothing = np.full(n, np.nan)
+    row = (present > 0) & ~beyond
+    unknown = np.where(suppressed, POSITION["c"], POSITION["x"])
+    return Staged(
+        indicator=indicator,
+        breakdown=below.breakdown,
+        edition=target,
+        period=below.period,
+        columns=Columns(
+            value=value,
+            lower=nothing,
+            upper=nothing,
+            numerator=nothing,
+            denominator=nothing,
+            marker=np.where(row & np.isnan(value), unknown, 0).astype(np.int8),
+            row=row,
+            expected=expected,
+            present=present,
+            inside=~beyond,
+        ),
+        origin=Series.Origin.AGGREGATE,
+        source=below,
+        overlap_set=step,
+        best_fit=step.kind == OverlapSet.Kind.BEST_FIT,
     )
 
 
