@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("areas", "0013_search_numbered_welsh"),
-        ("indicators", "0006_release_engine"),
+        ("indicators", "0007_converted_series"),
     ]
 
     operations = [
