@@ -22,6 +22,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 from django.utils.text import slugify
+from psycopg.errors import DiskFull
 
 from areas.importing.report import some
 from areas.models import Area
@@ -259,13 +260,19 @@ def work_on(pk: int) -> None:
 
 
 def take_step(release: Release) -> None:
-    """Take the step that a release waits for."""
+    """Take the step that a release waits for.
+
+    Where it was taken by a worker that was killed before it could say so, nothing is left to do.
+    """
     at = timezone.now()
     if release.todo == Todo.CHECK:
         check_release(release=release, at=at)
-    elif release.todo == Todo.STAGE:
+    elif release.todo == Todo.STAGE and release.status != Status.STAGED:
         stage_release(release=release, at=at)
-    elif release.todo == Todo.PUBLISH:
+    elif release.todo == Todo.PUBLISH and release.status not in {
+        Status.PUBLISHED,
+        Status.SUPERSEDED,
+    }:
         asked = release.audit.filter(action="ask to publish").order_by("-pk").first()
         publish_release(release=release, by=asked.by if asked else None, at=at)
 
@@ -541,6 +548,13 @@ def stage_release(
         raise
     except ValueError as error:
         raise CannotGoOn(str(error)) from error
+    except OperationalError as error:
+        if not isinstance(error.__cause__, DiskFull):
+            raise  # Postgres went away: the same work will do.
+        raise CannotGoOn(
+            f"“{release.name}” was not made ready: the disk of the database is full. Nothing was "
+            "changed; make room, and try again."
+        ) from error
     except OSError as error:
         raise CannotGoOn(
             f"“{release.name}” was not made ready: {error.strerror or error}. Nothing was changed."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -10,13 +11,14 @@ from typing import Any
 
 import pytest
 from django.db import connection, connections
+from django.test import Client
 from psycopg import sql
 
 from areas.models import Area
 from indicators.insight.live import arrays
 from indicators.models import Bucket, Dataset, Indicator, Licence, LiveSeries, Release, Theme
 from indicators.releases import pipeline
-from indicators.releases.publish import CannotPublish, publish
+from indicators.releases.publish import CannotPublish, publish, withdraw
 from indicators.releases.stage import StagingError, stage
 from indicators.releases.storage import KEYS
 from tests.conftest import shares
@@ -178,3 +180,67 @@ def test_a_release_in_hand_is_left_to_whoever_has_it(committed: Dataset) -> None
     pipeline.work_on(release.pk)
     release.refresh_from_db()
     assert (release.todo, bool(release.failure)) == ("", True)
+
+
+PAGES = (
+    "/areas/E01000001/",
+    "/areas/E01000001/parts/?type=lsoa",
+    "/compare/?areas=E01000001,E01000002",
+    "/indicators/share/",
+    "/api/v1/observations?area=E01000001",
+    "/api/v1/observations?indicator=share",
+    "/api/v1/series",
+)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_reader_who_is_overtaken_by_a_publication_sees_all_of_it_or_nothing(
+    committed: Dataset, path: str
+) -> None:
+    """Publish, or withdraw, after each statement of a request in turn."""
+    first, second = received(committed, "a"), received(committed, "b")
+    stage(release=first, table=shares(SIXTEEN), at=NOW)
+    publish(release=first, by=None, at=NOW)
+    stage(release=second, table=shares(SIXTEEN[::-1]), at=NOW)
+    minutes = iter(range(1, 1_000))
+    public = False
+
+    def turn() -> None:
+        nonlocal public
+        at, public = NOW + timedelta(minutes=next(minutes)), not public
+        if public:
+            Release.objects.filter(pk=second.pk).update(status="staged")
+            publish(release=second, by=None, at=at)
+        else:
+            withdraw(release=second, by=None, at=at)
+
+    def read(after: int = -1) -> tuple[str, int]:
+        done = 0
+
+        def overtake(execute: Any, *arguments: Any) -> Any:
+            nonlocal done
+            found = execute(*arguments)
+            done += 1
+            if done == after:
+                assert at_once(turn) == [None]
+            return found
+
+        with connection.execute_wrapper(overtake):
+            reply = Client().get(path)
+            text = b"".join(reply) if reply.streaming else reply.content
+        assert reply.status_code == 200, path
+        return steady(text.decode()), done
+
+    texts = {False: read()[0]}
+    turn()
+    texts[True], statements = read()
+    assert texts[True] != texts[False], path
+    for after in range(1, statements + 1):
+        text, done = read(after)
+        assert done >= after
+        assert text in texts.values(), (path, after)
+
+
+def steady(text: str) -> str:
+    """Return an answer without when its figures came, which each publication moves."""
+    return re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z?|nonce-?[^\"]*", "", text)
