@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -184,11 +185,18 @@ class Runs:
 
         work_on.delay(release.pk)
 
-    def order(self, release: Release, todo: str) -> None:
-        """Have a worker take a step."""
+    def ask(self, release: Release, todo: str) -> None:
+        """Write down which step a worker is to take, with the warnings accepted if to publish."""
         from indicators.releases import pipeline
 
+        if todo == "publish":
+            why = dict.fromkeys(pipeline.unaccepted(release), "Made up.")
+            pipeline.accept_warnings(release=release, why=why, by=None, at=now())
         pipeline.ask(release=release, todo=todo, by=None, at=now())
+
+    def order(self, release: Release, todo: str) -> None:
+        """Have a worker take a step."""
+        self.ask(release, todo)
         self.send(release)
 
     def ended(self, release: Release, *, nudge: bool = True, seconds: float = 240) -> str:
@@ -212,11 +220,6 @@ class Runs:
 
     def step(self, release: Release, todo: str, status: str) -> None:
         """Have a worker take a step to its end."""
-        from indicators.releases import pipeline
-
-        if todo == "publish":
-            why = dict.fromkeys(pipeline.unaccepted(release), "Made up.")
-            pipeline.accept_warnings(release=release, why=why, by=None, at=now())
         self.order(release, todo)
         failure = self.ended(release)
         expect_quietly(release.status == status, f"{todo} led to {status}: {failure}")
@@ -314,15 +317,11 @@ class Runs:
 
     def worker_killed(self, moment: Moment, release: Release, todo: str, status: str) -> None:
         """Kill the processes that do the work, look, and see it done by those that follow."""
-        from indicators.releases import pipeline
-
         what = f"SIGKILL in {moment.stage}, {moment.what}"
-        if todo == "publish":
-            why = dict.fromkeys(pipeline.unaccepted(release), "Made up.")
-            pipeline.accept_warnings(release=release, why=why, by=None, at=now())
         before, published = self.on.live(), self.publications(release)
         began = time.monotonic()
-        with moment.reached(self.on, release, lambda: self.order(release, todo)):
+        self.ask(release, todo)
+        with moment.reached(self.on, release, lambda: self.send(release)):
             parsing = self.on.readers()
             self.on.kill_workers()
             wait(lambda: not set(parsing) & set(self.on.readers()), f"{what}: parsing ended", 5)
@@ -431,9 +430,9 @@ class Runs:
     def whole_worker_killed(self) -> None:
         """Kill the worker's first process and its pool at once, as when memory runs out."""
         release = self.bring(self.file, "checked")
-        before = self.on.live()
-        began = time.monotonic()
-        with COPYING.reached(self.on, release, lambda: self.order(release, "stage")):
+        before, began = self.on.live(), time.monotonic()
+        self.ask(release, "stage")
+        with COPYING.reached(self.on, release, lambda: self.send(release)):
             for pid in self.on.workers():
                 with suppress(ProcessLookupError):
                     os.kill(pid, 9)
@@ -479,15 +478,11 @@ class Runs:
         """Restart PostgreSQL as after a crash; nobody sends the message again but beat."""
         from django.db import connection
 
-        from indicators.releases import pipeline
-
         what = f"PostgreSQL restarted in {moment.stage}, {moment.what}"
-        if todo == "publish":
-            why = dict.fromkeys(pipeline.unaccepted(release), "Made up.")
-            pipeline.accept_warnings(release=release, why=why, by=None, at=now())
         before, published = self.on.live(), self.publications(release)
         began = time.monotonic()
-        with moment.reached(self.on, release, lambda: self.order(release, todo)):
+        self.ask(release, todo)
+        with moment.reached(self.on, release, lambda: self.send(release)):
             self.on.restart_postgres()
         connection.close()
         if todo != "publish":
@@ -507,15 +502,11 @@ class Runs:
 
     def redis_restarted(self, moment: Moment, release: Release, todo: str, status: str) -> None:
         """Kill Redis under the work and start it empty."""
-        from indicators.releases import pipeline
-
         what = f"Redis emptied in {moment.stage}, {moment.what}"
-        if todo == "publish":
-            why = dict.fromkeys(pipeline.unaccepted(release), "Made up.")
-            pipeline.accept_warnings(release=release, why=why, by=None, at=now())
         before, published = self.on.live(), self.publications(release)
         began = time.monotonic()
-        with moment.reached(self.on, release, lambda: self.order(release, todo)):
+        self.ask(release, todo)
+        with moment.reached(self.on, release, lambda: self.send(release)):
             self.on.restart_redis()
         failure = self.ended(release, nudge=False)
         expect_quietly(release.status == status and not failure, f"{what}: {failure}")
@@ -680,7 +671,7 @@ class Runs:
         live = self.on.ask(query, [[r.pk for r in public]])
         expect_quietly(len(live) == 1, f"what is live is of one of them: {live}")
         winner = next(r for r in public if r.pk == live[0][0])
-        self.expect_whole(winner, which)
+        self.expect_whole(winner, which, 0)
         for path in (self.few, self.fewer):
             self.withdraw(path)
         for r in (first, second):
@@ -861,6 +852,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("kind", nargs="*", choices=[*kinds, []], help="all of them where none")
     parser.add_argument("--indicators", type=int, default=5, help="of 42,619 areas each")
     args = parser.parse_args(argv)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     with system() as on:
         runs = Runs(on, args.indicators)
         try:
