@@ -41,7 +41,7 @@ from indicators.models import (
 from indicators.releases import findings, keeping, known, preview, publish, reading
 from indicators.releases.parts import Parts, load_parts, write_parts
 from indicators.releases.problems import Problem
-from indicators.releases.progress import Tell, forget, teller
+from indicators.releases.progress import Tell, another_try, forget, forget_tries, teller
 from indicators.releases.publish import CannotPublish
 from indicators.releases.reading.model import Limits, Reading
 from indicators.releases.stage import COLUMNS, Geography, StagingError, fit, stage
@@ -57,6 +57,8 @@ RECEIVING = 0x4ECE1E
 VERSION = 1
 # What begins the slug of an indicator that a mapping defines.
 NEW = "new:"
+# A step that workers die of this many times in a row is not begun again by itself.
+MOST_TRIES = 5
 NOT_PUBLIC = (Status.RECEIVED, Status.CHECKED, Status.STAGED)
 log = structlog.get_logger(__name__)
 
@@ -231,7 +233,7 @@ def work_on(pk: int) -> None:
     """Take the steps that a release waits for. One that another worker has in hand is left to it.
 
     What cannot go on is said in `Release.failure`. Where Postgres went away the work stays to be
-    done, and is taken up again.
+    done, and is taken up again; so it is when a worker is killed, but not for ever.
     """
     with in_hand(pk) as alone:
         if not alone:
@@ -239,9 +241,16 @@ def work_on(pk: int) -> None:
         while release := Release.objects.filter(pk=pk).exclude(todo="").first():
             step = release.todo
             try:
+                if another_try(pk) > MOST_TRIES:
+                    raise CannotGoOn(
+                        f"The worker ended in the middle of this {MOST_TRIES} times, perhaps for "
+                        "want of memory. Nothing that is live was changed; give the file in "
+                        "parts, or ask for it again on a larger machine."
+                    )
                 take_step(release)
                 after = "", ""
             except (OperationalError, InterfaceError):
+                forget_tries(pk)
                 raise
             except (CannotGoOn, StagingError, CannotPublish) as error:
                 after = "", str(error)
@@ -255,6 +264,7 @@ def work_on(pk: int) -> None:
                         "details are in the log of the worker."
                     ),
                 )
+            forget_tries(pk)
             # Only what we did is done: another step may have been asked for meanwhile.
             Release.objects.filter(pk=pk, todo=step).update(todo=after[0], failure=after[1])
 

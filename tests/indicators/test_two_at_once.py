@@ -187,7 +187,6 @@ def test_a_release_in_hand_is_left_to_whoever_has_it(committed: Dataset) -> None
 READ = (
     "/areas/E01000901/",
     "/compare/?areas=E01000901,E01000902",
-    "/indicators/share/",
     "/api/v1/observations?area=E01000901",
 )
 
