@@ -27,7 +27,12 @@ def copy_frame(table: str, frame: pl.DataFrame, *, fresh: bool = False) -> None:
     frame = frame.with_columns(
         pl.concat_str(pl.lit("\\x"), pl.col(name).bin.encode("hex")).alias(name) for name in binary
     )
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+    # Django does not wrap what COPY raises: whoever looks for its OperationalError would miss one.
+    with (
+        connection.wrap_database_errors,
+        connection.cursor() as cursor,
+        cursor.copy(statement) as copy,
+    ):
         for chunk in frame.iter_slices(CHUNK_ROWS):
             buffer = io.BytesIO()
             chunk.write_csv(buffer, include_header=False, float_precision=None)

@@ -22,6 +22,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 from django.utils.text import slugify
+from psycopg.errors import DiskFull
 
 from areas.importing.report import some
 from areas.models import Area
@@ -41,7 +42,7 @@ from indicators.releases import findings, keeping, known, preview, publish, read
 from indicators.releases.nations import NATIONS, narrowest, nations_of
 from indicators.releases.parts import Parts, load_parts, write_parts
 from indicators.releases.problems import Problem
-from indicators.releases.progress import Tell, forget, teller
+from indicators.releases.progress import Tell, another_try, forget, forget_tries, teller
 from indicators.releases.publish import CannotPublish
 from indicators.releases.reading.model import Limits, Reading
 from indicators.releases.stage import (
@@ -65,6 +66,8 @@ RECEIVING = 0x4ECE1E
 VERSION = 1
 # What begins the slug of an indicator that a mapping defines.
 NEW = "new:"
+# A step that workers die of this many times in a row is not begun again by itself.
+MOST_TRIES = 5
 NOT_PUBLIC = (Status.RECEIVED, Status.CHECKED, Status.STAGED)
 log = structlog.get_logger(__name__)
 
@@ -239,7 +242,7 @@ def work_on(pk: int) -> None:
     """Take the steps that a release waits for. One that another worker has in hand is left to it.
 
     What cannot go on is said in `Release.failure`. Where Postgres went away the work stays to be
-    done, and is taken up again.
+    done, and is taken up again; so it is when a worker is killed, but not for ever.
     """
     with in_hand(pk) as alone:
         if not alone:
@@ -247,9 +250,16 @@ def work_on(pk: int) -> None:
         while release := Release.objects.filter(pk=pk).exclude(todo="").first():
             step = release.todo
             try:
+                if another_try(pk) > MOST_TRIES:
+                    raise CannotGoOn(
+                        f"The worker ended in the middle of this {MOST_TRIES} times, perhaps for "
+                        "want of memory. Nothing that is live was changed; give the file in "
+                        "parts, or ask for it again on a larger machine."
+                    )
                 take_step(release)
                 after = "", ""
             except (OperationalError, InterfaceError):
+                forget_tries(pk)
                 raise
             except (CannotGoOn, StagingError, CannotPublish) as error:
                 after = "", str(error)
@@ -263,18 +273,25 @@ def work_on(pk: int) -> None:
                         "details are in the log of the worker."
                     ),
                 )
+            forget_tries(pk)
             # Only what we did is done: another step may have been asked for meanwhile.
             Release.objects.filter(pk=pk, todo=step).update(todo=after[0], failure=after[1])
 
 
 def take_step(release: Release) -> None:
-    """Take the step that a release waits for."""
+    """Take the step that a release waits for.
+
+    Where it was taken by a worker that was killed before it could say so, nothing is left to do.
+    """
     at = timezone.now()
     if release.todo == Todo.CHECK:
         check_release(release=release, at=at)
-    elif release.todo == Todo.STAGE:
+    elif release.todo == Todo.STAGE and release.status != Status.STAGED:
         stage_release(release=release, at=at)
-    elif release.todo == Todo.PUBLISH:
+    elif release.todo == Todo.PUBLISH and release.status not in {
+        Status.PUBLISHED,
+        Status.SUPERSEDED,
+    }:
         asked = release.audit.filter(action="ask to publish").order_by("-pk").first()
         publish_release(release=release, by=asked.by if asked else None, at=at)
 
@@ -551,6 +568,13 @@ def stage_release(
         raise
     except ValueError as error:
         raise CannotGoOn(str(error)) from error
+    except OperationalError as error:
+        if not isinstance(error.__cause__, DiskFull):
+            raise  # Postgres went away: the same work will do.
+        raise CannotGoOn(
+            f"“{release.name}” was not made ready: the disk of the database is full. Nothing was "
+            "changed; make room, and try again."
+        ) from error
     except OSError as error:
         raise CannotGoOn(
             f"“{release.name}” was not made ready: {error.strerror or error}. Nothing was changed."

@@ -16,6 +16,7 @@ from django.utils import timezone
 from redis.exceptions import RedisError
 
 KEPT_SECONDS = 3600
+KEPT_TRIES = 24 * 3600
 EVERY = 0.2
 
 Tell = Callable[[str, int, int], None]
@@ -54,6 +55,24 @@ def teller(release_id: int, also: Tell | None = None) -> Tell:
             )
 
     return tell
+
+
+def another_try(release_id: int) -> int:
+    """Count another try at a step of a release; return how many there were, this one too.
+
+    As lossy as the cache is: a count that was lost begins again, and without a cache it is 0.
+    """
+    key = f"{_key(release_id)}-tries"
+    with suppress(RedisError):
+        cache.add(key, 0, KEPT_TRIES)
+        return int(cache.incr(key))
+    return 0
+
+
+def forget_tries(release_id: int) -> None:
+    """Begin to count anew: the step came to its end, or what stopped it was not of its making."""
+    with suppress(RedisError):
+        cache.delete(f"{_key(release_id)}-tries")
 
 
 def forget(release_id: int) -> None:

@@ -7,27 +7,34 @@ area (the order that suits staging least), goes through receive, check, stage an
 step: seconds, microseconds a row, and the most memory that this process held during it. Reading
 runs in a process of its own, whose memory is not in that.
 
+Of the first file, when it is of a million rows or so, also how long readers wait while another
+process publishes and withdraws it again and again, in turns with readers whom nobody disturbs.
+
 Works in a copy of the kept demo database, and drops it.
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from tests.bench import _database
-from tests.bench._figures import Figure, save, say, show
+from tests.bench._figures import Figure, quantiles, save, say, show, timed, verdict
 from tests.bench.staging import START, make_dataset, make_table
 
 AREAS_AT_ONCE = 2_000
+# Turns of publishing and withdrawing, reads once either is done, and times idle readers' wait.
+TURNS, AFTER, MOST_TIMES = 40, 2, 2.0
 
 
 def peak() -> int:
@@ -55,7 +62,7 @@ def write_csv(path: Path, indicators: int) -> int:
 
 
 def measure(folder: Path, dataset: Any, indicators: int, turn: int) -> list[Figure]:
-    """Take one file through every step."""
+    """Take one file through every step; of the first, see how readers fare too."""
     from indicators.releases import pipeline
 
     path = folder / f"long-{indicators}.csv"
@@ -97,7 +104,98 @@ def measure(folder: Path, dataset: Any, indicators: int, turn: int) -> list[Figu
         "withdraw",
         lambda: pipeline.withdraw_release(release=release, by=None, at=at + timedelta(hours=2)),
     )
+    if turn == 0:
+        figures += readers(release.pk, at + timedelta(hours=3))
     return figures
+
+
+def publisher(told: Connection, pk: int, start: datetime) -> None:
+    """Publish a release, and withdraw it, whenever told; in a process of its own.
+
+    What was withdrawn is made ready again by a stroke of the pen: all its rows are there still.
+    """
+    from indicators.models import Release
+    from indicators.releases import pipeline
+
+    turn = 0
+    while told.recv():
+        turn += 1
+        Release.objects.filter(pk=pk).update(
+            status="staged", published_at=None, withdrawn_at=None, withdrawn_reason=""
+        )
+        release = Release.objects.get(pk=pk)
+        told.send(True)
+        for step in (pipeline.publish_release, pipeline.withdraw_release):
+            told.recv()
+            step(release=release, by=None, at=start + timedelta(minutes=2 * turn))
+            turn += 1
+            told.send(True)
+
+
+def pages(n: int) -> list[str]:
+    """Return addresses of three kinds in turn, each of other areas."""
+    from areas.models import Member
+
+    codes = list(
+        Member.objects.filter(edition__slug="lsoa-2011")
+        .order_by("ordinal")
+        .values_list("area__code", flat=True)[: 97 * 2 * n : 97]
+    )
+    return [
+        address
+        for one, two in zip(codes[::2], codes[1::2], strict=True)
+        for address in (
+            f"/areas/{one}/",
+            f"/compare/?areas={one},{two}",
+            f"/api/v1/observations?area={two}",
+        )
+    ]
+
+
+def readers(pk: int, start: datetime) -> list[Figure]:
+    """Return how long readers wait while a release is published and withdrawn, and while not."""
+    from django.test import Client
+
+    client, addresses, n = Client(), pages(40), 0
+
+    def read() -> float:
+        nonlocal n
+        n += 1
+        return timed(lambda: client.get(addresses[n % len(addresses)]).getvalue())
+
+    for _ in addresses:
+        read()
+    _database.close()
+    ours, theirs = multiprocessing.get_context("fork").Pipe()
+    other = multiprocessing.get_context("fork").Process(target=publisher, args=(theirs, pk, start))
+    other.start()
+    idle: list[float] = []
+    meanwhile: list[float] = []
+    for _ in range(TURNS):
+        ours.send(True)
+        ours.recv()
+        for _ in ("publish", "withdraw"):
+            before = len(meanwhile)
+            ours.send(True)
+            while not ours.poll():
+                meanwhile.append(read())
+            ours.recv()
+            meanwhile += [read() for _ in range(AFTER)]
+            # What is kept in this process is kept anew before anybody is called undisturbed.
+            for _ in range(3):
+                read()
+            idle += [read() for _ in range(len(meanwhile) - before)]
+    ours.send(False)
+    other.join(60)
+    found = {"idle": quantiles(idle), "meanwhile": quantiles(meanwhile)}
+    figures: list[Figure] = [
+        {"measure": f"readers, {name}", "state": "warm", **f} for name, f in found.items()
+    ]
+    times = found["meanwhile"]["p95_ms"] / found["idle"]["p95_ms"]
+    return [
+        *figures,
+        verdict("readers' p95 while publishing and withdrawing, times idle", times, MOST_TIMES),
+    ]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import psycopg
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from areas.importing import load
@@ -358,6 +359,92 @@ def test_killed_at_any_stage_a_rerun_succeeds_and_live_is_untouched(
     assert live_values() == [pytest.approx(n) for n in SIXTEEN]
     leftovers = [p.name for p in keeping.folder_of(release.pk).iterdir()]
     assert sorted(leftovers) == ["checked", "preview", "read"]
+
+
+def asked(release: Release, todo: str) -> None:
+    """Have a step waiting, as a person who asked for it would."""
+    Release.objects.filter(pk=release.pk).update(todo=todo, failure="")
+
+
+@pytest.mark.parametrize("todo", ["stage", "publish"])
+def test_killed_once_a_step_is_done_it_is_not_done_twice(
+    make_indicator, file, dataset, clock, monkeypatch, todo
+):
+    make_indicator()
+    release = pipeline.receive(paths=[file(shares(SIXTEEN))], by=None, at=clock(), dataset=dataset)
+    pipeline.check_release(release=release, at=clock())
+    if todo == "publish":
+        pipeline.stage_release(release=release, at=clock())
+    asked(release, todo)
+    real = pipeline.take_step
+
+    def die(release: Release) -> None:
+        real(release)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "take_step", die)
+        with pytest.raises(Killed):
+            pipeline.work_on(release.pk)
+    release.refresh_from_db()
+    assert release.todo == todo
+    pipeline.work_on(release.pk)
+    release.refresh_from_db()
+    assert (release.todo, release.failure) == ("", "")
+    assert release.status == {"stage": "staged", "publish": "published"}[todo]
+    assert release.audit.filter(action=todo).count() == 1
+
+
+def test_what_workers_die_of_is_given_up_with_a_sentence_and_may_be_asked_for_again(
+    make_indicator, file, dataset, clock, monkeypatch
+):
+    make_indicator()
+    release = pipeline.receive(paths=[file(shares(SIXTEEN))], by=None, at=clock(), dataset=dataset)
+    asked(release, "check")
+
+    def die(release: Release) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "take_step", die)
+        for _ in range(pipeline.MOST_TRIES):
+            with pytest.raises(Killed):
+                pipeline.work_on(release.pk)
+        pipeline.work_on(release.pk)
+    release.refresh_from_db()
+    assert (release.todo, release.status) == ("", "received")
+    assert "5 times" in release.failure
+    asked(release, "check")
+    pipeline.work_on(release.pk)
+    release.refresh_from_db()
+    assert (release.status, release.failure) == ("checked", "")
+
+
+def test_a_full_disk_of_the_database_is_a_sentence_and_any_other_loss_is_tried_again(
+    make_indicator, file, dataset, clock, monkeypatch
+):
+    make_indicator()
+    release = pipeline.receive(paths=[file(shares(SIXTEEN))], by=None, at=clock(), dataset=dataset)
+    pipeline.check_release(release=release, at=clock())
+
+    def failing(cause: psycopg.OperationalError) -> Any:
+        def fail(*args: Any, **kwargs: Any) -> Any:
+            raise OperationalError(str(cause)) from cause
+
+        return fail
+
+    asked(release, "stage")
+    monkeypatch.setattr(pipeline, "stage", failing(psycopg.errors.DiskFull("no space")))
+    pipeline.work_on(release.pk)
+    release.refresh_from_db()
+    assert (release.todo, release.status) == ("", "checked")
+    assert "the disk of the database is full" in release.failure
+    asked(release, "stage")
+    monkeypatch.setattr(pipeline, "stage", failing(psycopg.OperationalError("gone")))
+    with pytest.raises(OperationalError):
+        pipeline.work_on(release.pk)
+    release.refresh_from_db()
+    assert (release.todo, release.failure) == ("stage", "")
 
 
 def test_a_full_disk_is_a_sentence_and_changes_nothing(

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from django.db import connection, connections
+from django.test import Client
 from psycopg import sql
 
 from areas.models import Area
 from indicators.insight.live import arrays
 from indicators.models import Bucket, Dataset, Indicator, Licence, LiveSeries, Release, Theme
 from indicators.releases import pipeline
-from indicators.releases.publish import CannotPublish, publish
+from indicators.releases.publish import CannotPublish, publish, withdraw
 from indicators.releases.stage import StagingError, stage
 from indicators.releases.storage import KEYS
 from tests.conftest import shares
@@ -178,3 +182,72 @@ def test_a_release_in_hand_is_left_to_whoever_has_it(committed: Dataset) -> None
     pipeline.work_on(release.pk)
     release.refresh_from_db()
     assert (release.todo, bool(release.failure)) == ("", True)
+
+
+READ = (
+    "/areas/E01000901/",
+    "/compare/?areas=E01000901,E01000902",
+    "/api/v1/observations?area=E01000901",
+)
+
+
+def test_a_reader_who_is_overtaken_by_a_publication_sees_all_of_it_or_nothing(
+    committed: Dataset,
+) -> None:
+    """Publish, or withdraw, after each statement of each request in turn."""
+    share = Indicator.objects.get(slug="share")
+    pay = Indicator.objects.get(slug="share")
+    pay.pk, pay.slug, pay.name, pay.short_name = None, "pay", "Pay", "Pay"
+    Indicator.objects.bulk_create([pay])
+    assert share.pk != pay.pk
+    first, second = received(committed, "a"), received(committed, "b")
+    for release, values in ((first, SIXTEEN), (second, SIXTEEN[::-1])):
+        both = [shares(values, indicator=slug) for slug in ("share", "pay")]
+        stage(release=release, table=pl.concat(both), at=NOW)
+    publish(release=first, by=None, at=NOW)
+    minutes, public = iter(range(1, 10_000)), False
+
+    def turn() -> None:
+        nonlocal public
+        at, public = NOW + timedelta(minutes=next(minutes)), not public
+        if public:
+            Release.objects.filter(pk=second.pk).update(status="staged", withdrawn_at=None)
+            publish(release=second, by=None, at=at)
+        else:
+            withdraw(release=second, by=None, at=at)
+
+    def read(path: str, other: ThreadPoolExecutor, after: int = -1) -> tuple[str, int]:
+        done = 0
+
+        def overtake(execute: Any, *arguments: Any) -> Any:
+            nonlocal done
+            found = execute(*arguments)
+            done += 1
+            if done == after:
+                other.submit(turn).result()
+            return found
+
+        with connection.execute_wrapper(overtake):
+            reply = Client().get(path)
+            text = reply.getvalue().decode()
+        assert reply.status_code == 200, path
+        return steady(text), done
+
+    with ThreadPoolExecutor(1) as other:
+        for path in READ:
+            texts = [read(path, other)[0]]
+            other.submit(turn).result()
+            texts.append(read(path, other)[0])
+            assert texts[0] != texts[1], path
+            after, done = 0, 1
+            while done > after:
+                after += 1
+                text, done = read(path, other, after)
+                assert text in texts, (path, after)
+            assert after > 2, f"{path} was never overtaken in its middle"
+        other.submit(connections.close_all).result()
+
+
+def steady(text: str) -> str:
+    """Return an answer without when its figures came, which each publication moves."""
+    return re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z?|nonce-?[^\"]*", "", text)
