@@ -176,7 +176,7 @@ def profile(
 ) -> Profile:
     """Return the profile of `area`, from what is live now or was at `at`.
 
-    Every indicator that has anything live is there, ordered by theme and name; or those alone
+    Every indicator that has anything live is there, by theme and then as added; or those alone
     whose ids are given, in the order they are given, at the cost of those. The latest period is
     shown; others of the same kind make the trend. `where` saves two queries when it is known
     already. `group` is one more thing to compare with, for the figures of areas of its own type;
@@ -357,7 +357,7 @@ def editions_of(area_ids: Collection[int]) -> dict[int, list[int]]:
     found: dict[int, list[int]] = {}
     rows = (
         Member.objects.filter(area__in=area_ids)
-        .order_by("-edition__date")
+        .order_by("-edition__date", "edition")
         .values_list("area_id", "edition_id")
     )
     for area_id, edition_id in rows:

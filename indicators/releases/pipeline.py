@@ -39,7 +39,7 @@ from indicators.models import (
     Theme,
 )
 from indicators.releases import findings, keeping, known, preview, publish, reading
-from indicators.releases.nations import NATIONS, narrowest, nations_of
+from indicators.releases.nations import NATIONS, narrowest, nations_of, told_by
 from indicators.releases.parts import Parts, load_parts, write_parts
 from indicators.releases.problems import Problem
 from indicators.releases.progress import Tell, another_try, forget, forget_tries, teller
@@ -615,10 +615,9 @@ def proposed(mapping: Mapping[str, Any], parts: Parts) -> list[Indicator]:
         return []
     nations: dict[str, frozenset[str]] = {}
     for frame in parts.frames():
-        told_by = pl.when(pl.col("code").str.starts_with("K")).then("code")
         rows = (
             frame.filter(pl.col("edition") != "")
-            .with_columns(told_by.otherwise(pl.col("code").str.head(1)).alias("code"))
+            .with_columns(told_by(pl.col("code")).alias("code"))
             .group_by("indicator")
             .agg(pl.col("code").unique())
         )

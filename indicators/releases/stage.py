@@ -21,7 +21,7 @@ from areas.hierarchy import Links, links, member_ids, route_onward, routes_up
 from areas.importing.copy import copy_frame, fetch_frame
 from areas.models import Area, Edition, OverlapSet
 from indicators.models import AuditEntry, Indicator, Period, Release, Series, SeriesInput
-from indicators.releases.nations import NATIONS, covers, nations_of
+from indicators.releases.nations import NATIONS, covers, nations_of, told_by
 from indicators.releases.storage import OpenBucket, lock_dataset, open_bucket
 from indicators.statistics.aggregate import CannotAggregate, roll_up
 from indicators.statistics.classes import summarise
@@ -169,10 +169,18 @@ class Geography:
                 inside |= parent == here[0]
                 told |= parent >= 0
         if scope.code in NATIONS and not told.all():
-            codes = dict(Area.objects.filter(pk__in=ids[~told].tolist()).values_list("pk", "code"))
-            for at in np.flatnonzero(~told):
-                nations = nations_of([codes[int(ids[at])]])
-                inside[at] = bool(nations) and covers(scope.code, nations)
+            codes = fetch_frame(
+                "SELECT id, code FROM areas_area WHERE id = ANY(%s)",
+                [ids[~told].tolist()],
+                {"id": pl.Int64, "code": pl.String},
+            ).select("id", told_by(pl.col("code")).alias("by"))
+            within = [
+                by
+                for by in codes["by"].unique()
+                if (nations := nations_of([by])) and covers(scope.code, nations)
+            ]
+            held = codes.filter(pl.col("by").is_in(within))["id"].to_numpy()
+            inside |= ~told & np.isin(ids, held)
         return inside
 
     def groups(self, edition: Edition) -> dict[Edition, Ints]:

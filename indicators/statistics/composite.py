@@ -1,8 +1,7 @@
 """Several domains of deprivation as one score, by the rule that the Indices share.
 
-Source: *English Indices of Deprivation 2019: Technical report* (MHCLG), on the exponential
-transformation and the weights; the Welsh, Scottish and Northern Irish indices use it too. The
-weights were verified against published scores (domain reference 6.10).
+Source: domain reference 6.10, for the exponential transformation and the weights, which were
+verified there against published scores.
 """
 
 from collections.abc import Mapping

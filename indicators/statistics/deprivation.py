@@ -1,8 +1,8 @@
 """Summaries of a deprivation index for larger areas, as the Indices of Deprivation publish them.
 
-Source: *English Indices of Deprivation 2019: Research report* (MHCLG), the chapter on summary
-measures for higher-level geographies, which that of 2015 and that of 2025 share; domain
-reference 6.5. Ranks run from the least deprived here (the highest rank is the most deprived),
+Source: domain reference 6.5, after what the Indices of 2015, 2019 and 2025 publish for authorities
+(File 10). How the publisher breaks ties and rounds residents is not told there, and not known
+here. Ranks run from the least deprived here (the highest rank is the most deprived),
 because the published averages of ranks do.
 """
 
@@ -37,8 +37,7 @@ def reversed_rank(score: Floats, inside: NDArray[np.bool_] | None = None) -> Flo
     """Rank areas so that the highest score has the highest rank; NaN where there is no score.
 
     `score`: shape (n,), higher is more deprived. `inside`: which areas may be compared, all
-    unless told; the others get no rank. Equal scores share the lower rank, as the publisher's
-    rank from the most deprived gives them none to choose between.
+    unless told; the others get no rank. Equal scores share the lower rank.
     """
     group = np.zeros(len(score), dtype=np.int64)
     if inside is not None:

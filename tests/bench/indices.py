@@ -28,7 +28,7 @@ import numpy as np
 
 from tests.bench import _database
 from tests.bench._figures import Figure, quantiles, save, say, show, timed, verdict
-from tests.bench.staging import FORMATS, START, buffers, load_bare, made_by
+from tests.bench.staging import FORMATS, START, baseline
 
 if TYPE_CHECKING:
     from indicators.models import Dataset, Release
@@ -82,15 +82,7 @@ def measure(url: str, dataset: Dataset, times: int) -> list[Figure]:
             pipeline.accept_warnings(release=release, why=why, by=None, at=at)
             public = partial(pipeline.publish_release, release=release, by=None)
             seconds["publish"].append(timed(partial(public, at=at + timedelta(hours=1))))
-            queries = made_by(release)
-            for form in FORMATS:
-                rows = buffers(plain, queries, form)
-                plain.execute("CHECKPOINT")
-                seconds[form].append(timed(partial(load_bare, plain, rows, form)))
-                for name in rows:
-                    counted = plain.execute(f"SELECT count(*) FROM bare_{name}").fetchone()
-                    counts[name.removeprefix("indicators_")] = int(str((counted or (0,))[0]))
-                    plain.execute(f"DROP TABLE bare_{name}")
+            counts = baseline(plain, release, seconds)
             back = partial(pipeline.withdraw_release, release=release, by=None)
             seconds["withdraw"].append(timed(partial(back, at=at + timedelta(hours=2))))
             say("  ".join(f"{name} {taken[-1]:.2f} s" for name, taken in seconds.items()))

@@ -179,6 +179,24 @@ def load_bare(plain: Plain, rows: dict[str, list[bytes]], form: str) -> None:
                 plain.execute(f"ALTER TABLE {bare} ADD {key}")
 
 
+def baseline(plain: Plain, release: Release, seconds: dict[str, list[float]]) -> dict[str, int]:
+    """Load the rows that a release ended up with, bare and in each form, and time it.
+
+    Adds to the `seconds` of each form; returns how many rows each table has.
+    """
+    counts: dict[str, int] = {}
+    queries = made_by(release)
+    for form in FORMATS:
+        rows = buffers(plain, queries, form)
+        plain.execute("CHECKPOINT")
+        seconds[form].append(timed(partial(load_bare, plain, rows, form)))
+        for name in rows:
+            counted = plain.execute(f"SELECT count(*) FROM bare_{name}").fetchone()
+            counts[name.removeprefix("indicators_")] = int(str((counted or (0,))[0]))
+            plain.execute(f"DROP TABLE bare_{name}")
+    return counts
+
+
 def measure(
     url: str, dataset: Dataset, indicators: int, times: int, start: datetime
 ) -> list[Figure]:
@@ -201,16 +219,7 @@ def measure(
             by_withdraw = partial(withdraw, release=release, by=None, at=at + timedelta(hours=2))
             seconds["publish"].append(timed(by_publish))
             seconds["withdraw"].append(timed(by_withdraw))
-            queries = made_by(release)
-            for form in FORMATS:
-                rows = buffers(plain, queries, form)
-                plain.execute("CHECKPOINT")
-                seconds[form].append(timed(partial(load_bare, plain, rows, form)))
-                for name in rows:
-                    counted = plain.execute(f"SELECT count(*) FROM bare_{name}").fetchone()
-                    counts[name.removeprefix("indicators_")] = int(str((counted or (0,))[0]))
-                    plain.execute(f"DROP TABLE bare_{name}")
-                del rows
+            counts = baseline(plain, release, seconds)
             seconds["calibration"].append(timed(calibration))
             say("  ".join(f"{name} {taken[-1]:.2f} s" for name, taken in seconds.items()))
     base = min(FORMATS, key=lambda form: float(np.median(seconds[form])))

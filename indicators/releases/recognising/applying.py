@@ -298,7 +298,7 @@ class TableRows:
         )
         different = asked.unique()
         found = different.with_columns(plain_names(pl.col("_given")).alias("plain")).join(
-            names_of(self.known, area.type, self.editions), on="plain", how="inner"
+            names_of(self.known, area.type), on="plain", how="inner"
         )
         if area.parents:
             parents = self.parent_codes(different["_in"])
@@ -671,10 +671,10 @@ def counts(indicator: str, tallies: Sequence[pl.DataFrame]) -> Iterator[pl.DataF
             "row",
             pl.col("_given").alias("given"),
             pl.lit(None, dtype=pl.String).alias("name_given"),
-        ).cast(COLUMNS)  # type: ignore[arg-type]
+        ).cast(pl.Schema(COLUMNS))
 
 
-def names_of(known: Known, kind: str, editions: pl.DataFrame) -> pl.DataFrame:
+def names_of(known: Known, kind: str) -> pl.DataFrame:
     """Return plain, code, parent_code of a type's areas: of the newest edition where it has one."""
     names = known.names.filter(pl.col("type") == kind) if kind else known.names
     newest = (
@@ -682,7 +682,6 @@ def names_of(known: Known, kind: str, editions: pl.DataFrame) -> pl.DataFrame:
         .with_columns(pl.col("edition_date").max().over("plain").alias("latest"))
         .filter(pl.col("edition_date").eq_missing(pl.col("latest")))
     )
-    del editions
     return newest.select("plain", "code", "parent_code")
 
 
