@@ -311,9 +311,13 @@ def group_choices(profile: Profile, asked: Asked) -> list[dict[str, str]]:
 
 
 def profile_downloads(area: Area, token: str = "") -> list[dict[str, str]]:
-    """Return the files of a whole profile."""
+    """Return the files of a whole profile, with the group that it is compared with."""
     formats = (("csv", "CSV"), ("xlsx", "Excel"), ("parquet", "Parquet"), ("geojson", "GeoJSON"))
-    return [{"name": name, "url": f"{url(area)}figures.{extension}"} for extension, name in formats]
+    query = f"?with={token}" if token else ""
+    return [
+        {"name": name, "url": f"{url(area)}figures.{extension}{query}"}
+        for extension, name in formats
+    ]
 
 
 def ended(area: Area, successors: list[Area]) -> dict[str, Any]:
