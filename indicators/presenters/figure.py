@@ -40,6 +40,7 @@ FEWEST_RANKED = 5
 FILES_OF_A_FIGURE = (("csv", "CSV"), ("svg", "SVG"), ("png", "PNG"))
 # Types of area that only England has, whatever a figure may be compared across.
 ENGLISH_ONLY = frozenset({"region", "county"})
+WIDER_THAN_ENGLAND = frozenset({"uk", "country-group"})
 
 
 @dataclass(frozen=True)
@@ -333,7 +334,9 @@ def rank_words(rank: Rank, series: Series, indicator: Indicator) -> dict[str, st
 
 def peers(series: Series, group: Area) -> str:
     """Return what is ranked or drawn: “local authorities in England and Wales with a figure”."""
-    where = "England" if series.edition.area_type_id in ENGLISH_ONLY else place(group)
+    wide = group.area_type_id in WIDER_THAN_ENGLAND
+    english = wide and series.edition.area_type_id in ENGLISH_ONLY
+    where = "England" if english else place(group)
     some = " with a figure" if series.n_values < series.n_members else ""
     return f"{series.edition.area_type.name_plural} in {where}{some}"
 

@@ -5,9 +5,10 @@ import math
 import polars as pl
 import pytest
 
-from areas.models import Area
+from areas.models import Area, AreaType, Edition
 from indicators.insight.profile import profile
-from indicators.models import LiveSeries, Observation
+from indicators.models import LiveSeries, Observation, Series
+from indicators.presenters.figure import peers
 from tests.conftest import shares
 from tests.tiny_uk import COUNCILS, NEIGHBOURHOODS, WARDS, members, overlaps
 
@@ -119,6 +120,27 @@ def test_ranks_never_cross_the_scope(several):
     figures = {f.indicator.slug: f for f in profile(area(NEIGHBOURHOODS[2])).figures}
     assert [r.group.code for r in figures["pay"].ranks] == ["E92000001", COUNCILS[0]]
     assert figures["pay"].ranks[0].out_of == 12
+
+
+@pytest.mark.parametrize(
+    ("kind", "group", "words"),
+    [
+        ("county", ("South East", "region"), "counties in the South East"),
+        ("county", ("England", "country"), "counties in England"),
+        ("county", ("Great Britain", "country-group"), "counties in England"),
+        ("region", ("United Kingdom", "uk"), "regions in England"),
+        ("authority", ("United Kingdom", "uk"), "authorities in the United Kingdom"),
+        ("authority", ("South East", "region"), "authorities in the South East"),
+    ],
+)
+def test_a_rank_names_the_group_that_it_is_in(kind, group, words):
+    """What only England has is ranked in England; in a region of it, in that region."""
+    plural = {"county": "counties", "region": "regions", "authority": "authorities"}[kind]
+    series = Series(
+        edition=Edition(area_type=AreaType(slug=kind, name_plural=plural)), n_values=6, n_members=6
+    )
+    name, slug = group
+    assert peers(series, Area(name=name, area_type=AreaType(slug=slug))) == words
 
 
 def test_a_best_fit_ward_says_how_it_was_made(several, client):
