@@ -238,13 +238,13 @@ def _find(text: str, limit: int, kind: str, counting: bool) -> _Ids:
             missing = "" if ids else f"No area that is held here has or had the code {close}."
             return _Ids(ids, {}, missing, counts)
     if POSTCODE_START.match(close) and not ids and kind in {"", "ward"}:
-        wards, begins = wards_of_postcodes(text.upper(), limit)
+        wards, every, begins = wards_of_postcodes(text.upper(), limit)
         ids += wards
         notes = {
             pk: f"{n:,} {'postcode begins' if n == 1 else 'postcodes begin'} {begins}"
             for pk, n in wards.items()
         }
-        counts = {"ward": len(wards)} if wards else {}
+        counts = {"ward": every} if wards else {}
     if not ids and (mended := repaired_postcode(close)):
         held = by_postcode(mended)
         if held.ids:
@@ -487,28 +487,30 @@ def by_code(close: str, limit: int, kind: str) -> list[int]:
     return _column(BY_CODE, {"code": f"{close}%", "limit": limit, "kind": kind})
 
 
-def wards_of_postcodes(text: str, limit: int) -> tuple[dict[int, int], str]:
-    """Return the wards with most live postcodes that begin so, how many, and the beginning.
+def wards_of_postcodes(text: str, limit: int) -> tuple[dict[int, int], int, str]:
+    """Return the wards with most live postcodes that begin so, and how many each has.
 
-    “B1” means the postcodes of B1, not those of B10 to B19, unless there are none. Up to two
-    queries.
+    Then how many wards there are in all, and the beginning. “B1” means the postcodes of B1, not
+    those of B10 to B19, unless there are none. Up to two queries.
     """
     close = tight(text)
     patterns = [f"{close}%"]
     outward = text.split(" ")[0]
     if OUTWARD.match(outward):
         patterns.insert(0, close + "_" * (len(outward) + 3 - len(close)))
-    wards: dict[int, int] = {}
+    rows: list[tuple[int, int, int]] = []
     for pattern in patterns:
-        wards = _rows(
-            "SELECT ward_id, count(*) AS n FROM areas_postcode WHERE postcode LIKE %(like)s "
-            "AND ward_id IS NOT NULL AND ended IS NULL "
-            "GROUP BY ward_id ORDER BY n DESC, ward_id LIMIT %(limit)s",
-            {"like": pattern, "limit": limit},
-        )
-        if wards:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT ward_id, count(*) AS n, count(*) OVER () FROM areas_postcode "
+                "WHERE postcode LIKE %(like)s AND ward_id IS NOT NULL AND ended IS NULL "
+                "GROUP BY ward_id ORDER BY n DESC, ward_id LIMIT %(limit)s",
+                {"like": pattern, "limit": limit},
+            )
+            rows = cursor.fetchall()
+        if rows:
             break
-    return wards, text
+    return {ward: n for ward, n, _ in rows}, rows[0][2] if rows else 0, text
 
 
 def by_postcode(close: str) -> _Ids:
