@@ -24,6 +24,7 @@ from indicators.presenters.figure import bin_path, moved_from, ticks_of
 from indicators.presenters.groups import group_figure
 from indicators.presenters.words import (
     MINUS,
+    NOT_HELD,
     amount,
     known_as,
     long_date,
@@ -31,6 +32,7 @@ from indicators.presenters.words import (
     place,
     type_name,
     url,
+    why_missing,
     with_prefix,
 )
 from indicators.statistics.markers import MARKERS
@@ -38,7 +40,6 @@ from indicators.statistics.rank import Floats, Ints, standings
 
 # Widths of the bar in a cell: class b1 is a twentieth of the widest, b20 the whole.
 BAR_STEPS = 20
-NOT_HELD = "not held"
 
 
 @dataclass
@@ -94,12 +95,9 @@ def in_order(column: Column | None, names: Sequence[str], n: int, descending: bo
 
 def missing_words(column: Column, row: int) -> str:
     """Return why a row has no value, as it follows “no data: ”."""
-    marker = int(column.markers[row])
-    if column.held[row]:
-        return MARKERS[marker].meaning or "not available"
-    if column.later and column.period:
+    if column.later and column.period and not column.held[row]:
         return f"{NOT_HELD} for {column.period.period}"
-    return NOT_HELD
+    return why_missing(int(column.markers[row]))
 
 
 def texts(column: Column) -> list[str]:

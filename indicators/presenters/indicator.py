@@ -40,6 +40,7 @@ from indicators.presenters.words import (
     numbers,
     place,
     unit_beside,
+    why_missing,
     with_prefix,
 )
 from indicators.statistics.classes import classify
@@ -272,7 +273,7 @@ def missing_words(across: Across, ordinal: int) -> str:
         return ""
     if not across.inside[ordinal]:
         return f"not comparable outside {place(across.indicator.scope)}"
-    return MARKERS[int(across.markers[ordinal])].meaning
+    return why_missing(int(across.markers[ordinal]))
 
 
 def map_note(across: Across) -> str:

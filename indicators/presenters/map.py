@@ -20,6 +20,7 @@ from indicators.presenters.words import (
     rounded,
     unit_beside,
     url,
+    why_missing,
     with_prefix,
 )
 from indicators.statistics.classes import N_CLASSES
@@ -94,7 +95,7 @@ def rows(inside: Inside) -> list[dict[str, Any]]:
             "url": url(area),
             "text": "" if np.isnan(value) else with_prefix(value, indicator) + flag(marker),
             "class": ramp[shade] or None,
-            "missing": MARKERS[marker].meaning if np.isnan(value) else "",
+            "missing": why_missing(marker) if np.isnan(value) else "",
         }
         for area, value, shade, marker in zip(
             inside.areas,

@@ -217,6 +217,20 @@ def test_ranks_are_counted_from_the_highest_among_the_scope(live):
             assert row["text"] == f"{value:.1f}%"
 
 
+def test_an_area_that_the_series_says_nothing_of_is_said_to_be_not_held(
+    make_indicator, put_live, client
+):
+    make_indicator()
+    put_live(shares([3.0, 1.0, 2.0], codes=COUNCILS[:3], edition="authority"))
+    assert "Dale Scotland no data: not held" in words(
+        page_of(client, "/indicators/share/?level=authority")
+    )
+    block = client.get("/map/authority/share/areas.json?block=0").json()
+    assert block["missing"] == ["", "", "", "not held"]
+    listed = client.get("/map/authority/share.json?within=K02000001").json()
+    assert listed["missing"] == block["missing"]
+
+
 def test_ranks_and_the_table_stop_at_the_scope(make_indicator, put_live, client):
     make_indicator(scope="E92000001")
     put_live(shares(SIXTEEN[:12], codes=NEIGHBOURHOODS[:12]))
