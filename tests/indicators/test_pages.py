@@ -5,10 +5,12 @@ import json
 import re
 
 import pytest
+from django.db import OperationalError
 
 from areas.models import Edition
 from indicators.presenters.map import class_labels, shades
 from indicators.presenters.words import listed, number, ordinal
+from indicators.views import pages
 from tests.conftest import shares
 from tests.tiny_uk import COUNCILS, NEIGHBOURHOODS
 
@@ -153,6 +155,31 @@ def test_health_and_readiness(client, settings):
     response = client.get("/readyz")
     assert response.status_code == 503
     assert "check REDIS_URL" in response.json()["redis"]
+
+
+def test_a_fault_of_ours_is_a_plain_page_that_asks_the_database_nothing(
+    client, monkeypatch, django_assert_num_queries
+):
+    def broken(*args):
+        raise OperationalError("the database is away")
+
+    monkeypatch.setattr(pages.Area.objects, "select_related", broken)
+    client.raise_request_exception = False
+    with django_assert_num_queries(0):
+        response = client.get(f"/areas/{COUNCILS[0]}/")
+    page = response.content.decode()
+    assert response.status_code == 500
+    assert "<title>Something went wrong – Levelup</title>" in page
+    assert "The fault is on our side" in page
+    assert "database is away" not in page
+
+
+def test_what_is_too_large_to_be_read_is_answered_with_a_sentence(client):
+    response = client.post("/groups/", {"name": "Mine", "text": "E06000901\n" * 300_000})
+    page = response.content.decode()
+    assert response.status_code == 400
+    assert "larger than any form here takes" in page
+    assert 'class="wordmark"' in page
 
 
 def test_a_profile_is_small(live, client):
