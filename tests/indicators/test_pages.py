@@ -102,6 +102,8 @@ def test_map_values_are_kept_until_something_goes_live(live, put_live, client):
         f"/map/uk/share.json?within={COUNCILS[0]}",
         "/tiles/00000000000000000000000000000000/1/1/1.mvt",
         "/tiles/00000000000000000000000000000000/5/99999/1.mvt",
+        # More digits than Python reads as a number.
+        f"/tiles/{'0' * 32}/1/{'9' * 4400}/1.mvt",
         "/tiles/../../etc/passwd",
         "/nowhere/",
     ],
