@@ -72,7 +72,8 @@ class Unresolved(NamedTuple):
     """Something pasted that is not one area: why, and the ids of areas it may mean.
 
     `reason` is `unknown`, `near` (nothing is called so, and `choices` are called nearly so),
-    `several` (areas of this name) or `ended` (`choices` followed it).
+    `several` (areas of this name), `ended` (`choices` followed it) or `other-type` (a code of
+    another type than was asked for; `choices` is that area).
     """
 
     text: str
@@ -148,9 +149,9 @@ def runs(piece: str) -> list[tuple[int, int, str]]:
 def read_pasted(text: str, area_type: str = "", *, keep_ended: bool = False) -> Pasted:
     """Read codes and names, in any mix of lines and commas, as areas. Five queries at most.
 
-    `area_type` holds names to one type; without it, the widest type that every entry may be is
-    taken. An ended area that one area of its type followed is taken as that; `keep_ended` takes
-    those that have ended as they were, where they have figures.
+    `area_type` holds names and codes to one type; without it, the widest type that every entry may
+    be is taken. An ended area that one area of its type followed is taken as that; `keep_ended`
+    takes those that have ended as they were, where they have figures.
     Raises GroupRefused where the text is longer than a list of areas can be.
     """
     if len(text) > LONGEST_TEXT:
@@ -182,7 +183,9 @@ def read_pasted(text: str, area_type: str = "", *, keep_ended: bool = False) -> 
     for at, (label, candidates) in enumerate(wanted):
         is_code = CODE.fullmatch(label) is not None
         fit = candidates if is_code else fitting(candidates, kind, strict=bool(area_type))
-        if len(fit) == 1 and fit[0].held and (fit[0].current or keep_ended):
+        if is_code and area_type and fit and fit[0].area_type != area_type:
+            unclear.append((at, label, "other-type", fit))
+        elif len(fit) == 1 and fit[0].held and (fit[0].current or keep_ended):
             chosen.append((at, fit[0].area_id))
         elif not fit:
             unclear.append((at, label, "unknown", []))
