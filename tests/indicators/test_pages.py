@@ -41,6 +41,25 @@ def test_home_shows_a_map_once_incomes_are_live(make_indicator, put_live, client
     assert "ran from £1.0 in Dale to £4.0 in Ashby" in page
 
 
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([4.0, 2, 3, 1], "Pay ran from 1.0% in Dale to 4.0% in Ashby"),
+        # As printed, Birch and Dale are the same: neither is the lowest.
+        ([4.0, 1.01, 3, 1.02], "Pay ran from 1.0% in 2 local authorities to 4.0% in Ashby"),
+        ([2.0, 2, 2, 2], "Pay was 2.0% in 4 local authorities"),
+        ([2.0, None, None, None], "Pay was 2.0% in Ashby"),
+    ],
+)
+def test_the_map_names_the_ends_only_where_one_area_has_them(
+    make_indicator, put_live, client, values, said
+):
+    make_indicator("pay")
+    put_live(shares(values, codes=COUNCILS, edition="authority", indicator="pay"))
+    found = client.get("/map/authority/pay.json?within=K02000001").json()
+    assert found["sentence"] == said
+
+
 def test_a_lower_case_code_leads_to_the_true_address(client):
     response = client.get(f"/areas/{COUNCILS[0].lower()}/")
     assert (response.status_code, response.url) == (301, f"/areas/{COUNCILS[0]}/")
