@@ -149,7 +149,9 @@ def held_datasets() -> list[HeldDataset]:
     releases = newest_releases()
     held = []
     for row in found:
-        release = releases[row["series__release__dataset"]]
+        release = releases.get(row["series__release__dataset"])
+        if release is None:
+            continue  # Withdrawn since the first of these queries.
         held.append(
             HeldDataset(
                 dataset=datasets[row["series__release__dataset"]],

@@ -456,24 +456,14 @@ class Entry:
 
 def every_indicator() -> list[Entry]:
     """Return every indicator by theme and name, with what is live of it. Three queries."""
-    entries = {
-        i.pk: Entry(i)
-        for i in Indicator.objects.select_related("theme", "scope__area_type").order_by(
-            "theme__order", "theme__name", "name", "pk"
-        )
-    }
     now: QuerySet[LiveSeries] = at_time(None).filter(breakdown="")
-    kinds = (
+    kinds = list(
         now.exclude(edition__area_type="country-group")
         .values_list("indicator", "edition__area_type")
         .annotate(released=Max("series__release__publisher_date"))
         .order_by("edition__area_type__rank")
     )
-    for pk, kind, released in kinds:
-        entries[pk].levels.append(kind)
-        if released and (entries[pk].released is None or released > entries[pk].released):
-            entries[pk].released = released
-    latest = (
+    latest = list(
         now.order_by("indicator", F("period__end").desc(), F("period__start").desc(), "-series")
         .distinct("indicator")
         .values_list(
@@ -483,6 +473,17 @@ def every_indicator() -> list[Entry]:
             "series__release__dataset__name",
         )
     )
+    # Read last, so that all that anything live is of are among them, whatever goes live meanwhile.
+    entries = {
+        i.pk: Entry(i)
+        for i in Indicator.objects.select_related("theme", "scope__area_type").order_by(
+            "theme__order", "theme__name", "name", "pk"
+        )
+    }
+    for pk, kind, released in kinds:
+        entries[pk].levels.append(kind)
+        if released and (entries[pk].released is None or released > entries[pk].released):
+            entries[pk].released = released
     for pk, period, publisher, dataset in latest:
         entry = entries[pk]
         entry.period, entry.publisher, entry.dataset = period, publisher, dataset
