@@ -1,12 +1,14 @@
 """The profile of a place against a slow, obvious second version."""
 
 import math
+from datetime import date
 
 import polars as pl
 import pytest
 
 from areas.models import Area, AreaType, Edition
-from indicators.insight.profile import profile
+from indicators.insight.live import Live
+from indicators.insight.profile import matching, profile
 from indicators.models import LiveSeries, Observation, Series
 from indicators.presenters.figure import peers
 from tests.conftest import shares
@@ -141,6 +143,15 @@ def test_a_rank_names_the_group_that_it_is_in(kind, group, words):
     )
     name, slug = group
     assert peers(series, Area(name=name, area_type=AreaType(slug=slug))) == words
+
+
+def test_a_benchmark_is_of_the_very_same_period_its_kind_included():
+    year = (date(2022, 4, 1), date(2023, 3, 31), "2022–23")
+    fiscal, rolling = (
+        Live(n, 1, 1, kind, *year) for n, kind in ((1, "financial-year"), (2, "span"))
+    )
+    assert matching([rolling, fiscal], fiscal) is fiscal
+    assert matching([rolling], fiscal) is None
 
 
 def test_a_best_fit_ward_says_how_it_was_made(several, client):
