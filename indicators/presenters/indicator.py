@@ -30,7 +30,7 @@ from indicators.insight.indicator import (
 )
 from indicators.models import Indicator, Period, Series
 from indicators.presenters import map as map_presenter
-from indicators.presenters.figure import moved_from, position, source
+from indicators.presenters.figure import BREAK, moved_from, position, source
 from indicators.presenters.groups import group_figure, group_head
 from indicators.presenters.table import Column, Table
 from indicators.presenters.words import (
@@ -44,7 +44,7 @@ from indicators.presenters.words import (
     with_prefix,
 )
 from indicators.statistics.classes import classify
-from indicators.statistics.markers import MARKERS, POSITION
+from indicators.statistics.markers import MARKERS
 from indicators.statistics.rank import Ints
 
 PAGE_ROWS = 400
@@ -58,7 +58,6 @@ DIRECTIONS = {
     Indicator.Polarity.LOWER: "Lower is better.",
     Indicator.Polarity.NONE: "Neither direction is better.",
 }
-BREAK = POSITION["b"]
 
 
 def address(slug: str, **query: Any) -> str:

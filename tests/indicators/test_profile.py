@@ -192,6 +192,18 @@ def test_a_suppressed_figure_is_a_reason_and_never_nought(make_indicator, put_li
     assert "No data: suppressed to protect people" in page
 
 
+def test_a_line_over_time_says_where_its_series_breaks(make_indicator, put_live, client):
+    make_indicator(aggregation="none")
+    for n, (period, marker) in enumerate(zip(PERIODS, ("", "b", ""), strict=True)):
+        values = [x + n for x in SIXTEEN]
+        put_live(shares(values, period=period, markers=[marker, *[""] * 15]), f"year-{n}")
+    said = "There is a break in the series at 21 March 2020."
+    here, other = (client.get(f"/areas/{c}/").content.decode() for c in NEIGHBOURHOODS[:2])
+    assert here.count(said) == 2  # In the words for those who see no line, and below it.
+    assert said not in other
+    assert said in client.get(f"/areas/{NEIGHBOURHOODS[0]}/figures/share.svg").content.decode()
+
+
 @pytest.mark.parametrize("code", [COUNCILS[0], WARDS[0], NEIGHBOURHOODS[0], "K02000001"])
 def test_a_profile_takes_few_queries_however_many_indicators(
     several, make_indicator, put_live, client, django_assert_max_num_queries, code
