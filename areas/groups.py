@@ -32,7 +32,8 @@ UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b-\u200f\u2060\uf
 # Each text against whole names, in English and Welsh, as search compares them. A name is written
 # with “and” or with “&”: both are tried, as its place among the texts says.
 BY_NAME = """
-SELECT DISTINCT t.position, a.id, a.area_type_id, k.rank, a.valid_to,
+SELECT DISTINCT t.position, a.id, a.area_type_id, k.rank,
+    a.valid_to IS NULL OR a.valid_to > current_date,
     EXISTS (SELECT FROM areas_member m WHERE m.area_id = a.id)
 FROM unnest(%s::text[], %s::int[]) AS t(text, position)
 CROSS JOIN LATERAL (
@@ -52,7 +53,8 @@ SELECT t.position, near.id FROM unnest(%(texts)s::text[]) WITH ORDINALITY AS t(t
 CROSS JOIN LATERAL (
     SELECT a.id, k.rank, a.code, similarity(a.folded, levelup_fold(t.text)) AS likeness
     FROM areas_area a JOIN areas_areatype k ON k.slug = a.area_type_id
-    WHERE a.folded %% levelup_fold(t.text) AND a.folded !~ '[0-9][a-z]?$' AND a.valid_to IS NULL
+    WHERE a.folded %% levelup_fold(t.text) AND a.folded !~ '[0-9][a-z]?$'
+        AND (a.valid_to IS NULL OR a.valid_to > current_date)
         AND (%(kind)s = '' OR a.area_type_id = %(kind)s)
         AND similarity(a.folded, levelup_fold(t.text)) >= %(enough)s
         AND EXISTS (SELECT FROM areas_member m WHERE m.area_id = a.id)
@@ -60,7 +62,7 @@ CROSS JOIN LATERAL (
 ) near ORDER BY t.position, near.likeness DESC, near.rank, near.code
 """
 CANDIDATES = """
-SELECT a.code, a.id, a.area_type_id, k.rank, a.valid_to,
+SELECT a.code, a.id, a.area_type_id, k.rank, a.valid_to IS NULL OR a.valid_to > current_date,
     EXISTS (SELECT FROM areas_member m WHERE m.area_id = a.id)
 FROM areas_area a JOIN areas_areatype k ON k.slug = a.area_type_id
 """
@@ -243,8 +245,8 @@ def candidates_by_id(area_ids: Sequence[int]) -> dict[int, tuple[str, Candidate]
     with connection.cursor() as cursor:
         cursor.execute(BY_ID, (list(area_ids),))
         return {
-            pk: (code, Candidate(pk, kind, rank, ended is None, held))
-            for code, pk, kind, rank, ended, held in cursor.fetchall()
+            pk: (code, Candidate(pk, kind, rank, current, held))
+            for code, pk, kind, rank, current, held in cursor.fetchall()
         }
 
 
@@ -255,8 +257,8 @@ def candidates_by_code(codes: set[str]) -> dict[str, list[Candidate]]:
     with connection.cursor() as cursor:
         cursor.execute(BY_CODE, (sorted(codes),))
         return {
-            code: [Candidate(pk, kind, rank, ended is None, held)]
-            for code, pk, kind, rank, ended, held in cursor.fetchall()
+            code: [Candidate(pk, kind, rank, current, held)]
+            for code, pk, kind, rank, current, held in cursor.fetchall()
         }
 
 
@@ -270,8 +272,8 @@ def candidates_by_name(names: Sequence[str]) -> dict[str, list[Candidate]]:
     ]
     with connection.cursor() as cursor:
         cursor.execute(BY_NAME, ([s for s, _ in spellings], [at for _, at in spellings]))
-        for position, pk, kind, rank, ended, held in cursor.fetchall():
-            candidate = Candidate(pk, kind, rank, ended is None, held)
+        for position, pk, kind, rank, current, held in cursor.fetchall():
+            candidate = Candidate(pk, kind, rank, current, held)
             found.setdefault(names[position - 1], []).append(candidate)
     return {name: usable(candidates) for name, candidates in found.items()}
 

@@ -6,7 +6,7 @@ always hold are constraints in Postgres (see also migration 0003), not code.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import ClassVar
 
 from django.conf import settings
@@ -93,6 +93,10 @@ class Area(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.code})"
+
+    def has_ended(self, on: date) -> bool:
+        """Return whether its code has ended on a day; one that is to end lasts until then."""
+        return self.valid_to is not None and self.valid_to <= on
 
 
 class Edition(models.Model):

@@ -156,7 +156,8 @@ def area_profile(request: HttpRequest, code: str) -> HttpResponse:
     area = Area.objects.select_related("area_type").filter(code=code).first()
     if area is None:
         return unknown_code(request, code)
-    if area.valid_to and not Member.objects.filter(area=area).exists():
+    today = timezone.localdate()
+    if area.has_ended(today) and not Member.objects.filter(area=area).exists():
         return ended_area(request, area)
 
     given = request.GET.get("with", "")
@@ -204,7 +205,7 @@ def area_profile(request: HttpRequest, code: str) -> HttpResponse:
     old = Area.objects.filter(code=was, valid_to__isnull=False).first() if was else None
     if old and area in successors(old):
         context["was"] = {"code": old.code, "name": old.name, "date": pages.ended(old, [])["date"]}
-    if area.valid_to and area.valid_to <= reader.on:
+    if area.has_ended(today):
         context["area"]["ended"] = pages.ended(area, successors(area))
     editions: list[Edition] = []
     with_map: dict[str, str] = {}
