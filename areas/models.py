@@ -304,6 +304,9 @@ class Postcode(models.Model):
         return f"{self.postcode[:-3]} {self.postcode[-3:]}"
 
 
+MOST_IN_GROUP = 2_000
+
+
 class AreaGroup(models.Model):
     """Areas of one type that somebody named, to compare others with; it never changes.
 
@@ -311,7 +314,7 @@ class AreaGroup(models.Model):
     `area_groups`) refuse every update and every member after the first lot.
     """
 
-    MOST = 2_000
+    MOST = MOST_IN_GROUP
 
     token = models.CharField(max_length=16)
     name = models.CharField(max_length=120)
@@ -336,7 +339,8 @@ class AreaGroup(models.Model):
                 name="areagroup_plain_words",
             ),
             models.CheckConstraint(
-                condition=Q(n_members__gte=2) & Q(n_members__lte=2_000), name="areagroup_size"
+                condition=Q(n_members__gte=2) & Q(n_members__lte=MOST_IN_GROUP),
+                name="areagroup_size",
             ),
         ]
 

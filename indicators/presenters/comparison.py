@@ -23,12 +23,12 @@ from indicators.presenters import table as files
 from indicators.presenters.figure import bin_path, moved_from, ticks_of
 from indicators.presenters.groups import group_figure
 from indicators.presenters.words import (
-    MINUS,
     NOT_HELD,
     amount,
     known_as,
     long_date,
     number,
+    numbers,
     place,
     type_name,
     url,
@@ -57,13 +57,6 @@ class Sheet:
     group: Group | None = None
     readings: dict[int, GroupReading] = field(default_factory=dict)
     ranked: bool = False
-
-
-def numbers(values: Floats, decimals: int) -> list[str]:
-    """Return many values as `words.number` writes each; those that are not there as “nan”."""
-    rounded = np.round(values, decimals) + 0.0  # Nothing is minus nought.
-    texts = [f"{v:,.{decimals}f}" for v in rounded.tolist()]
-    return [t.replace("-", MINUS) if t[0] == "-" else t for t in texts]
 
 
 def unit_in_heading(indicator: Indicator) -> str:
@@ -102,9 +95,9 @@ def missing_words(column: Column, row: int) -> str:
 
 def texts(column: Column) -> list[str]:
     """Return every row's value as text, with its marker; empty where there is none."""
-    written = numbers(column.values, column.indicator.decimals)
     there = ~np.isnan(column.values)
-    found = [t if ok else "" for t, ok in zip(written, there.tolist(), strict=True)]
+    written = iter(numbers(column.values[there], column.indicator.decimals))
+    found = [next(written) if ok else "" for ok in there.tolist()]
     for row in np.flatnonzero(there & (column.markers > 0)).tolist():
         found[row] += f" [{MARKERS[int(column.markers[row])].letters}]"
     return found

@@ -121,8 +121,9 @@ def test_names_are_folded_as_the_database_folds_them():
 
 
 def test_many_numbers_are_written_as_one_is():
-    values = np.array([1234.56, -0.04, -1.5, 0.0, 12.35, 1e9, 0.05])
-    assert numbers(values, 1) == [number(v, 1) for v in values.tolist()]
+    values = np.array([0.0, -0.04, -1.5, -1.55, 12.35, 1234.567, -98765.4321, 1e9, 0.05, 0.5, 2.5])
+    for decimals in range(5):
+        assert numbers(values, decimals) == [number(v, decimals) for v in values.tolist()]
 
 
 # The answer
