@@ -397,7 +397,7 @@ def unknown_code(request: HttpRequest, code: str) -> HttpResponse:
     if GSS_CODE.match(code):
         number = Cast(Substr("code", 4), IntegerField())
         near = list(
-            Area.objects.filter(code__startswith=code[:3])
+            Area.objects.filter(code__startswith=code[:3], code__regex=r"^.{3}[0-9]{6}$")
             .annotate(distance=Abs(number - int(code[3:])))
             .order_by("distance")[:5]
         )

@@ -7,7 +7,7 @@ import re
 import pytest
 from django.db import OperationalError
 
-from areas.models import Edition
+from areas.models import Area, Edition
 from indicators.presenters.map import class_labels, shades
 from indicators.presenters.words import listed, number, ordinal
 from indicators.views import pages
@@ -86,6 +86,10 @@ def test_an_unknown_code_gets_a_helpful_404(client, code):
 
 
 def test_a_nearly_right_code_is_offered_its_neighbours(client):
+    # Of codes that begin alike, one that is no number is no neighbour.
+    Area.objects.create(
+        code="E06ABC", name="Elsewhere", area_type_id="authority", valid_from="2020-01-01"
+    )
     page = client.get("/areas/E06000909/").content.decode()
     assert "Ashby (E06000901)" in page
 
