@@ -11,9 +11,10 @@ from typing import NamedTuple
 import numpy as np
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db import connection
-from django.db.models import Count, Max, Min, Sum
+from django.db.models import Count, Max, Min, Q, Sum
 
-from areas.models import AreaType, Edition
+from areas.models import Area, AreaType, Edition
+from indicators.insight.kept import Kept
 from indicators.insight.live import at_time
 from indicators.models import Dataset, Indicator, Licence, PackedArray, Release
 
@@ -99,6 +100,19 @@ def holdings() -> Holdings:
         n_areas=sum_of_areas(),
         n_figures=sum(one.n_figures for one in datasets),
     )
+
+
+_lasting: Kept[date, int] = Kept(2)
+
+
+def areas_that_last(on: date, version: int) -> int:
+    """Return how many areas have not ended on a day. One query, or none where it is kept."""
+
+    def read(_: list[date]) -> dict[date, int]:
+        lasting = Q(valid_to__isnull=True) | Q(valid_to__gt=on)
+        return {on: Area.objects.filter(lasting).count()}
+
+    return _lasting.get(version, [on], read)[on]
 
 
 def sum_of_areas() -> int:

@@ -7,6 +7,7 @@ import re
 import pytest
 from django.db import OperationalError
 
+from areas.importing.report import moved
 from areas.models import Area, Edition
 from indicators.presenters.map import class_labels, shades
 from indicators.presenters.words import listed, number, ordinal
@@ -37,6 +38,7 @@ def test_home_shows_a_map_once_incomes_are_live(make_indicator, put_live, client
     )  # fmt: skip
     assert "ran from" not in client.get("/").content.decode()  # Until its map is drawn.
     Edition.objects.filter(slug="authority").update(tile_hash="0" * 32)
+    moved()  # As baking does.
     page = client.get("/").content.decode()
     assert "ran from £1.0 in Dale to £4.0 in Ashby" in page
 
@@ -58,6 +60,19 @@ def test_the_map_names_the_ends_only_where_one_area_has_them(
     put_live(shares(values, codes=COUNCILS, edition="authority", indicator="pay"))
     found = client.get("/map/authority/pay.json?within=K02000001").json()
     assert found["sentence"] == said
+
+
+def test_home_counts_what_is_held_and_asks_little_once_it_is_warm(
+    live, make_indicator, client, django_assert_max_num_queries
+):
+    make_indicator("draft")  # Defined, and nothing is live of it.
+    Edition.objects.filter(slug="authority").update(tile_hash="0" * 32)
+    moved()
+    page = client.get("/").content.decode()
+    lasting = Area.objects.filter(valid_to__isnull=True).count()
+    assert f"{lasting} areas and 1 indicator are held here." in page
+    with django_assert_max_num_queries(6):
+        assert client.get("/").content.decode() == page
 
 
 def test_a_lower_case_code_leads_to_the_true_address(client):
