@@ -568,7 +568,7 @@ def map_bytes(site: str) -> list[Figure]:
 
     from tests.site.conftest import ARGUMENTS, CHROMIUM
 
-    first, second = (f"/indicators/{s}/?level=lsoa-2011" for s in ("household-size", "density"))
+    first, second = (f"/indicators/{s}/?level=lsoa-2011" for s in ("household-size", "population-density"))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         page = browser.new_page(viewport={"width": 1440, "height": 900})
