@@ -32,7 +32,8 @@ UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b-\u200f\u2060\uf
 # Each text against whole names, in English and Welsh, as search compares them. A name is written
 # with “and” or with “&”: both are tried, as its place among the texts says.
 BY_NAME = """
-SELECT DISTINCT t.position, a.id, a.area_type_id, k.rank, a.valid_to,
+SELECT DISTINCT t.position, a.id, a.area_type_id, k.rank,
+    a.valid_to IS NULL OR a.valid_to > current_date,
     EXISTS (SELECT FROM areas_member m WHERE m.area_id = a.id)
 FROM unnest(%s::text[], %s::int[]) AS t(text, position)
 CROSS JOIN LATERAL (
@@ -52,7 +53,8 @@ SELECT t.position, near.id FROM unnest(%(texts)s::text[]) WITH ORDINALITY AS t(t
 CROSS JOIN LATERAL (
     SELECT a.id, k.rank, a.code, similarity(a.folded, levelup_fold(t.text)) AS likeness
     FROM areas_area a JOIN areas_areatype k ON k.slug = a.area_type_id
-    WHERE a.folded %% levelup_fold(t.text) AND a.folded !~ '[0-9][a-z]?$' AND a.valid_to IS NULL
+    WHERE a.folded %% levelup_fold(t.text) AND a.folded !~ '[0-9][a-z]?$'
+        AND (a.valid_to IS NULL OR a.valid_to > current_date)
         AND (%(kind)s = '' OR a.area_type_id = %(kind)s)
         AND similarity(a.folded, levelup_fold(t.text)) >= %(enough)s
         AND EXISTS (SELECT FROM areas_member m WHERE m.area_id = a.id)
@@ -60,7 +62,7 @@ CROSS JOIN LATERAL (
 ) near ORDER BY t.position, near.likeness DESC, near.rank, near.code
 """
 CANDIDATES = """
-SELECT a.code, a.id, a.area_type_id, k.rank, a.valid_to,
+SELECT a.code, a.id, a.area_type_id, k.rank, a.valid_to IS NULL OR a.valid_to > current_date,
     EXISTS (SELECT FROM areas_member m WHERE m.area_id = a.id)
 FROM areas_area a JOIN areas_areatype k ON k.slug = a.area_type_id
 """
@@ -72,7 +74,8 @@ class Unresolved(NamedTuple):
     """Something pasted that is not one area: why, and the ids of areas it may mean.
 
     `reason` is `unknown`, `near` (nothing is called so, and `choices` are called nearly so),
-    `several` (areas of this name) or `ended` (`choices` followed it).
+    `several` (areas of this name), `ended` (`choices` followed it) or `other-type` (a code of
+    another type than was asked for; `choices` is that area).
     """
 
     text: str
@@ -148,9 +151,9 @@ def runs(piece: str) -> list[tuple[int, int, str]]:
 def read_pasted(text: str, area_type: str = "", *, keep_ended: bool = False) -> Pasted:
     """Read codes and names, in any mix of lines and commas, as areas. Five queries at most.
 
-    `area_type` holds names to one type; without it, the widest type that every entry may be is
-    taken. An ended area that one area of its type followed is taken as that; `keep_ended` takes
-    those that have ended as they were, where they have figures.
+    `area_type` holds names and codes to one type; without it, the widest type that every entry may
+    be is taken. An ended area that one area of its type followed is taken as that; `keep_ended`
+    takes those that have ended as they were, where they have figures.
     Raises GroupRefused where the text is longer than a list of areas can be.
     """
     if len(text) > LONGEST_TEXT:
@@ -182,7 +185,9 @@ def read_pasted(text: str, area_type: str = "", *, keep_ended: bool = False) -> 
     for at, (label, candidates) in enumerate(wanted):
         is_code = CODE.fullmatch(label) is not None
         fit = candidates if is_code else fitting(candidates, kind, strict=bool(area_type))
-        if len(fit) == 1 and fit[0].held and (fit[0].current or keep_ended):
+        if is_code and area_type and fit and fit[0].area_type != area_type:
+            unclear.append((at, label, "other-type", fit))
+        elif len(fit) == 1 and fit[0].held and (fit[0].current or keep_ended):
             chosen.append((at, fit[0].area_id))
         elif not fit:
             unclear.append((at, label, "unknown", []))
@@ -240,8 +245,8 @@ def candidates_by_id(area_ids: Sequence[int]) -> dict[int, tuple[str, Candidate]
     with connection.cursor() as cursor:
         cursor.execute(BY_ID, (list(area_ids),))
         return {
-            pk: (code, Candidate(pk, kind, rank, ended is None, held))
-            for code, pk, kind, rank, ended, held in cursor.fetchall()
+            pk: (code, Candidate(pk, kind, rank, current, held))
+            for code, pk, kind, rank, current, held in cursor.fetchall()
         }
 
 
@@ -252,8 +257,8 @@ def candidates_by_code(codes: set[str]) -> dict[str, list[Candidate]]:
     with connection.cursor() as cursor:
         cursor.execute(BY_CODE, (sorted(codes),))
         return {
-            code: [Candidate(pk, kind, rank, ended is None, held)]
-            for code, pk, kind, rank, ended, held in cursor.fetchall()
+            code: [Candidate(pk, kind, rank, current, held)]
+            for code, pk, kind, rank, current, held in cursor.fetchall()
         }
 
 
@@ -267,8 +272,8 @@ def candidates_by_name(names: Sequence[str]) -> dict[str, list[Candidate]]:
     ]
     with connection.cursor() as cursor:
         cursor.execute(BY_NAME, ([s for s, _ in spellings], [at for _, at in spellings]))
-        for position, pk, kind, rank, ended, held in cursor.fetchall():
-            candidate = Candidate(pk, kind, rank, ended is None, held)
+        for position, pk, kind, rank, current, held in cursor.fetchall():
+            candidate = Candidate(pk, kind, rank, current, held)
             found.setdefault(names[position - 1], []).append(candidate)
     return {name: usable(candidates) for name, candidates in found.items()}
 

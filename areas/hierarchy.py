@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from django.db import connection
 from django.db.models import F, Func, TextField
+from django.utils import timezone
 from numpy.typing import NDArray
 
 from areas.models import Area, AreaType, Boundary, Edition, Member, OverlapSet
@@ -131,7 +132,9 @@ WITH RECURSIVE onward(start_id, area_id) AS (
     WHERE c.to_area_id IS NOT NULL AND c.kind <> 'rename'
 )
 SELECT o.start_id, a.id, a.name FROM onward o JOIN areas_area a ON a.id = o.area_id
-WHERE a.valid_to IS NULL AND a.id <> o.start_id ORDER BY o.start_id, a.name, a.code
+WHERE (a.valid_to IS NULL OR a.valid_to > current_date) AND a.valid_from <= current_date
+    AND a.id <> o.start_id
+ORDER BY o.start_id, a.name, a.code
 """
 # Of wide areas only wide parts are listed: 42,000 neighbourhoods of the UK are a map of their own.
 DEEPEST_OF_WIDE = "authority"
@@ -250,13 +253,14 @@ def parents(area: Area) -> list[Parent]:
             newest[found.pk] = day
         link = _Link(from_id, found.pk, kind == "exact", source)
         by_type.setdefault(found.area_type_id, []).append(link)
+    today = timezone.localdate()
     chosen: dict[int, _Way] = {area.pk: _Way(0, True, ())}
     every: dict[int, _Way] = dict(chosen)
     # Rows come with the narrowest type first, so all that leads to a type is known before it.
     for slug, up in by_type.items():
         through_chosen = _ways(up, chosen)
         every |= _ways(up, every)
-        lasting = {pk: every[pk] for _, pk, *_ in up if areas[pk].valid_to is None}
+        lasting = {pk: every[pk] for _, pk, *_ in up if not areas[pk].has_ended(today)}
         rivals = sorted(
             (through_chosen or lasting).items(),
             key=lambda rival: (

@@ -6,7 +6,7 @@ always hold are constraints in Postgres (see also migration 0003), not code.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import ClassVar
 
 from django.conf import settings
@@ -93,6 +93,10 @@ class Area(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.code})"
+
+    def has_ended(self, on: date) -> bool:
+        """Return whether its code has ended on a day; one that is to end lasts until then."""
+        return self.valid_to is not None and self.valid_to <= on
 
 
 class Edition(models.Model):
@@ -311,6 +315,9 @@ class Postcode(models.Model):
         return f"{self.postcode[:-3]} {self.postcode[-3:]}"
 
 
+MOST_IN_GROUP = 2_000
+
+
 class AreaGroup(models.Model):
     """Areas of one type that somebody named, to compare others with; it never changes.
 
@@ -318,7 +325,7 @@ class AreaGroup(models.Model):
     `area_groups`) refuse every update and every member after the first lot.
     """
 
-    MOST = 2_000
+    MOST = MOST_IN_GROUP
 
     token = models.CharField(max_length=16)
     name = models.CharField(max_length=120)
@@ -343,7 +350,8 @@ class AreaGroup(models.Model):
                 name="areagroup_plain_words",
             ),
             models.CheckConstraint(
-                condition=Q(n_members__gte=2) & Q(n_members__lte=2_000), name="areagroup_size"
+                condition=Q(n_members__gte=2) & Q(n_members__lte=MOST_IN_GROUP),
+                name="areagroup_size",
             ),
         ]
 

@@ -28,6 +28,16 @@ SELECT a.id, a.code, a.name, a.known_as, a.folded
 FROM areas_member m JOIN areas_area a ON a.id = m.area_id
 WHERE m.edition_id = %s ORDER BY m.ordinal
 """
+# The first letters of the codes within each nation, and within a group of nations. Codes of
+# Northern Ireland's areas before 2021 begin with 9.
+NATIONS = {
+    "E92000001": ("E",),
+    "W92000004": ("W",),
+    "S92000003": ("S",),
+    "N92000002": ("N", "9"),
+    "K04000001": ("E", "W"),
+    "K03000001": ("E", "W", "S"),
+}
 _MOST_KEPT = 400_000  # Areas in all rosters of a process: some 60 MB.
 _kept: dict[tuple[int, int], Roster] = {}
 
@@ -100,17 +110,28 @@ class Roster:
         return next(((e, at) for e, at in self.parents.items() if e.area_type_id == kind), None)
 
     def within(self, area: Area) -> np.ndarray:
-        """Return which areas lie in `area` (or are it), as booleans by ordinal."""
+        """Return which areas lie in `area` (or are it), as booleans by ordinal.
+
+        Overlaps tell. Where none leads so far (an edition that was loaded without a lookup), the
+        first letter of a code says which nation an area is in, as when its figures were staged.
+        """
         if area.area_type_id == "uk":
             return np.ones(self.frame.height, dtype=bool)
         if area.code in self.ordinal_of:
             return np.asarray(self.ids == area.pk)
+        inside = np.zeros(self.frame.height, dtype=bool)
+        told = np.zeros(self.frame.height, dtype=bool)
         for wider, at in self.parents.items():
             if wider.area_type_id == area.area_type_id:
                 here = roster(wider, self.version).ordinal_of.get(area.code)
                 if here is not None:
-                    return np.asarray(at == here)
-        return np.zeros(self.frame.height, dtype=bool)
+                    inside, told = at == here, at >= 0
+                    break
+        letters = NATIONS.get(area.code)
+        if letters and not told.all():
+            first = self.frame["code"].str.head(1).is_in(letters).to_numpy()
+            inside = inside | (~told & first)
+        return np.asarray(inside)
 
 
 def roster(edition: Edition, version: int) -> Roster:

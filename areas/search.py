@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import date
 from typing import Any, NamedTuple
 
 from django.db import connection
+from django.utils import timezone
 
 from areas.hierarchy import ancestors, areas_of, became
 from areas.history import former_names
@@ -40,6 +42,8 @@ PLAIN = str.maketrans("-", " ", "'.,")
 # indexes stand on it (migration 0011).
 NAMED = "a.folded !~ '[0-9][a-z]?$'"
 NUMBERED = "a.folded ~ '[0-9][a-z]?$'"
+# What is to end lasts until then.
+LASTS = "(a.valid_to IS NULL OR a.valid_to > current_date)"
 MATCHES = """(
     a.folded LIKE %(begins)s OR (%(long)s AND a.folded LIKE %(word)s)
     OR (a.folded_cy <> '' AND a.folded_cy LIKE %(begins)s)
@@ -52,8 +56,8 @@ OF_KIND = "(%(kind)s = '' OR a.area_type_id = %(kind)s)"
 # before the small ones inside them. An ended ward does not come before a place that lasts only
 # because it has the very name; an ended authority does.
 BY_NAME = f"""
-SELECT a.id, CASE WHEN exact AND a.valid_to IS NULL THEN 0 WHEN exact AND wide THEN 1
-    WHEN a.valid_to IS NULL THEN 2 ELSE 3 END AS turn
+SELECT a.id, CASE WHEN exact AND {LASTS} THEN 0 WHEN exact AND wide THEN 1
+    WHEN {LASTS} THEN 2 ELSE 3 END AS turn
 FROM areas_area a JOIN areas_areatype t ON t.slug = a.area_type_id
 CROSS JOIN LATERAL (
     SELECT %(folded)s IN (a.folded, a.folded_cy) OR a.id = ANY(%(former)s) AS exact,
@@ -71,31 +75,31 @@ LIMIT %(limit)s
 BY_NUMBERED_NAME = f"""
 SELECT id, turn FROM (
     (SELECT a.id, 0 AS turn, a.folded, a.code FROM areas_area a
-     WHERE {NUMBERED} AND a.folded LIKE %(begins)s AND a.valid_to IS NULL AND {OF_KIND}
+     WHERE {NUMBERED} AND a.folded LIKE %(begins)s AND {LASTS} AND {OF_KIND}
      ORDER BY a.folded USING ~<~, a.code LIMIT %(limit)s)
   UNION ALL
     (SELECT a.id, 2, a.folded, a.code FROM areas_area a
-     WHERE {NUMBERED} AND a.folded LIKE %(begins)s AND a.valid_to IS NOT NULL AND {OF_KIND}
+     WHERE {NUMBERED} AND a.folded LIKE %(begins)s AND NOT {LASTS} AND {OF_KIND}
      ORDER BY a.folded USING ~<~, a.code LIMIT %(limit)s)
   UNION ALL
-    (SELECT a.id, CASE WHEN a.valid_to IS NULL THEN 1 ELSE 3 END, a.folded, a.code
+    (SELECT a.id, CASE WHEN {LASTS} THEN 1 ELSE 3 END, a.folded, a.code
      FROM areas_area a
      WHERE {NUMBERED} AND %(long)s AND a.folded LIKE %(word)s AND NOT a.folded LIKE %(begins)s
        AND {OF_KIND}
-     ORDER BY (a.valid_to IS NOT NULL), a.folded USING ~<~, a.code LIMIT %(limit)s)
+     ORDER BY (NOT {LASTS}), a.folded USING ~<~, a.code LIMIT %(limit)s)
   UNION ALL
-    (SELECT a.id, CASE WHEN a.valid_to IS NULL THEN 1 ELSE 3 END, a.folded, a.code
+    (SELECT a.id, CASE WHEN {LASTS} THEN 1 ELSE 3 END, a.folded, a.code
      FROM areas_area a
      WHERE {NUMBERED} AND a.folded_cy <> ''
        AND (a.folded_cy LIKE %(begins)s OR (%(long)s AND a.folded_cy LIKE %(word)s))
        AND NOT (a.folded LIKE %(begins)s OR (%(long)s AND a.folded LIKE %(word)s)) AND {OF_KIND}
-     ORDER BY (a.valid_to IS NOT NULL), a.folded USING ~<~, a.code LIMIT %(limit)s)
+     ORDER BY (NOT {LASTS}), a.folded USING ~<~, a.code LIMIT %(limit)s)
 ) found ORDER BY turn, folded USING ~<~, code LIMIT %(limit)s
 """  # noqa: S608
 BY_EVERY_WORD = f"""
 SELECT a.id FROM areas_area a JOIN areas_areatype t ON t.slug = a.area_type_id
 WHERE {{every}} AND {OF_KIND}
-ORDER BY (a.valid_to IS NOT NULL), t.rank, a.name, a.code LIMIT %(limit)s
+ORDER BY (NOT {LASTS}), t.rank, a.name, a.code LIMIT %(limit)s
 """  # noqa: S608
 COUNTS = f"""
 SELECT a.area_type_id, count(*) FROM areas_area a WHERE {MATCHES} GROUP BY a.area_type_id
@@ -106,7 +110,8 @@ LIKE_IT = f"""
 WITH setting AS MATERIALIZED (
     SELECT set_config('pg_trgm.word_similarity_threshold', %(enough)s, true) AS set
 )
-SELECT near.id, near.folded, near.valid_to IS NOT NULL, t.rank FROM setting CROSS JOIN LATERAL (
+SELECT near.id, near.folded, coalesce(near.valid_to <= current_date, false), t.rank
+FROM setting CROSS JOIN LATERAL (
     SELECT a.id, a.area_type_id, a.valid_to, a.folded, a.code,
         word_similarity(%(folded)s, a.folded) + similarity(%(folded)s, a.folded) AS likeness
     FROM areas_area a
@@ -238,13 +243,13 @@ def _find(text: str, limit: int, kind: str, counting: bool) -> _Ids:
             missing = "" if ids else f"No area that is held here has or had the code {close}."
             return _Ids(ids, {}, missing, counts)
     if POSTCODE_START.match(close) and not ids and kind in {"", "ward"}:
-        wards, begins = wards_of_postcodes(text.upper(), limit)
+        wards, every, begins = wards_of_postcodes(text.upper(), limit)
         ids += wards
         notes = {
             pk: f"{n:,} {'postcode begins' if n == 1 else 'postcodes begin'} {begins}"
             for pk, n in wards.items()
         }
-        counts = {"ward": len(wards)} if wards else {}
+        counts = {"ward": every} if wards else {}
     if not ids and (mended := repaired_postcode(close)):
         held = by_postcode(mended)
         if held.ids:
@@ -487,28 +492,30 @@ def by_code(close: str, limit: int, kind: str) -> list[int]:
     return _column(BY_CODE, {"code": f"{close}%", "limit": limit, "kind": kind})
 
 
-def wards_of_postcodes(text: str, limit: int) -> tuple[dict[int, int], str]:
-    """Return the wards with most live postcodes that begin so, how many, and the beginning.
+def wards_of_postcodes(text: str, limit: int) -> tuple[dict[int, int], int, str]:
+    """Return the wards with most live postcodes that begin so, and how many each has.
 
-    “B1” means the postcodes of B1, not those of B10 to B19, unless there are none. Up to two
-    queries.
+    Then how many wards there are in all, and the beginning. “B1” means the postcodes of B1, not
+    those of B10 to B19, unless there are none. Up to two queries.
     """
     close = tight(text)
     patterns = [f"{close}%"]
     outward = text.split(" ")[0]
     if OUTWARD.match(outward):
         patterns.insert(0, close + "_" * (len(outward) + 3 - len(close)))
-    wards: dict[int, int] = {}
+    rows: list[tuple[int, int, int]] = []
     for pattern in patterns:
-        wards = _rows(
-            "SELECT ward_id, count(*) AS n FROM areas_postcode WHERE postcode LIKE %(like)s "
-            "AND ward_id IS NOT NULL AND ended IS NULL "
-            "GROUP BY ward_id ORDER BY n DESC, ward_id LIMIT %(limit)s",
-            {"like": pattern, "limit": limit},
-        )
-        if wards:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT ward_id, count(*) AS n, count(*) OVER () FROM areas_postcode "
+                "WHERE postcode LIKE %(like)s AND ward_id IS NOT NULL AND ended IS NULL "
+                "GROUP BY ward_id ORDER BY n DESC, ward_id LIMIT %(limit)s",
+                {"like": pattern, "limit": limit},
+            )
+            rows = cursor.fetchall()
+        if rows:
             break
-    return wards, text
+    return {ward: n for ward, n, _ in rows}, rows[0][2] if rows else 0, text
 
 
 def by_postcode(close: str) -> _Ids:
@@ -594,22 +601,28 @@ def describe(ids: list[int], notes: dict[int, str]) -> list[Found]:
     with connection.cursor() as cursor:
         cursor.execute(PARENTS, (ids,))
         parents = dict(cursor.fetchall())
-    after = became(pk for pk, area in areas.items() if area.valid_to)
+    today = timezone.localdate()
+    after = became(pk for pk, area in areas.items() if area.has_ended(today))
     followed = {pk: list(dict.fromkeys(name for _, name in some)) for pk, some in after.items()}
     found = []
     for pk in ids:
         area = areas[pk]
-        note = ended_note(area, followed.get(pk, [])) if area.valid_to else ""
+        note = ended_note(area, followed.get(pk, []), today) if area.valid_to else ""
         note = "; ".join(part for part in (notes.get(pk, ""), note) if part)
         found.append(Found(area, parents.get(pk, ""), note))
     return found
 
 
-def ended_note(area: Area, followed: list[str]) -> str:
-    """Return when an area ended, since when it had been where that is known, and what followed."""
+def ended_note(area: Area, followed: list[str], today: date) -> str:
+    """Return when an area ended, since when it had been where that is known, and what followed.
+
+    Of one that is to end, when.
+    """
     if area.valid_to is None:
         return ""
     day = f"{area.valid_to.day} {area.valid_to:%B %Y}"
+    if not area.has_ended(today):
+        return f"ends on {day}"
     note = f"ended on {day}"
     # Codes older than the system of codes are given its first day: it says nothing.
     if (area.valid_from.month, area.valid_from.day, area.valid_from.year) != (1, 1, 2009):

@@ -73,7 +73,7 @@ def import_changes(
                     tell("Writing areas and their dates")
                     write_lives(lives(table.rename({v: k for k, v in names.items()})), report)
                 else:
-                    write_steps(find_steps(table, options, report), options, report, tell)
+                    write_steps(find_steps(table, options, report), report, tell)
 
     return carry_out(report, work, commit=commit)
 
@@ -232,7 +232,7 @@ def two_columns(table: pl.DataFrame, codes: list[Heading], options: ChangeOption
     ).unique(maintain_order=True)
 
 
-def write_steps(steps: pl.DataFrame, options: ChangeOptions, report: Report, tell: Tell) -> None:
+def write_steps(steps: pl.DataFrame, report: Report, tell: Tell) -> None:
     """Check steps, make the areas they name, and write those that are not held."""
     upper = [pl.col(c).str.to_uppercase() for c in ("from_code", "to_code")]
     steps = steps.with_columns(upper).filter(

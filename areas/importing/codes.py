@@ -37,11 +37,6 @@ def type_of(code: pl.Expr) -> pl.Expr:
     return prefix.replace_strict(known, default=None, return_dtype=pl.String)
 
 
-def prefix_of(code: pl.Expr) -> pl.Expr:
-    """Return the part of a code that names its entity: `E05`, or `95` for an old SOA."""
-    return pl.when(code.str.starts_with("95")).then(pl.lit("95")).otherwise(code.str.slice(0, 3))
-
-
 def prefixed(code: pl.Expr, prefix: str) -> pl.Expr:
     """Return codes of a classification (A1, 2.0) made into codes of areas: RUC11A1, RUC162.
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 
-from areas.importing.report import Refused
+from areas.importing.report import Refused, some
 
 MOST_BYTES = 4_000_000_000
 MOST_FILES = 4_000
@@ -75,6 +75,16 @@ def opened(path: Path, *, most_bytes: int = MOST_BYTES, name: str = "") -> Itera
     with tempfile.TemporaryDirectory(prefix="levelup-import-") as folder:
         room = Room(most_bytes, most_bytes)
         yield unpack(path, Path(folder), name or path.name, room, ())
+
+
+def only_one(sources: list[Source], name: str) -> Source:
+    """Return the one file that was given. Raises Refused where `name` holds several."""
+    if len(sources) > 1:
+        raise Refused(
+            f"{name} holds {len(sources)} files ({some(s.name for s in sources)}). Give one of "
+            "them."
+        )
+    return sources[0]
 
 
 def unpack(

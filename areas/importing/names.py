@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from areas.importing.columns import headings
-from areas.importing.files import MOST_BYTES, opened
+from areas.importing.files import MOST_BYTES, only_one, opened
 from areas.importing.places import LONGEST_NAME, held_areas, update_areas
 from areas.importing.report import Refused, Report, Tell, carry_out, counted, silent, some
 from areas.importing.tables import read_table
@@ -52,7 +52,7 @@ def import_names(
         wanted = {field: column for field, column in wanted.items() if column}
         with opened(file, most_bytes=most_bytes, name=name) as sources:
             tell("Reading the file")
-            table = read_table(sources[0], options.sheet)
+            table = read_table(only_one(sources, name or file.name), options.sheet)
         known = headings(table.columns)
         code = options.code_column or next((h.column for h in known if h.role == "code"), "")
         if not wanted:

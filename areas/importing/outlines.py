@@ -7,7 +7,6 @@ treats equal coordinates equally and simplification works on the whole coverage 
 from __future__ import annotations
 
 import json
-import re
 import warnings
 from typing import Any, NamedTuple
 
@@ -32,8 +31,6 @@ MOST = (800_000.0, 1_400_000.0)
 MOST_POINTS = 3_000_000
 MOST_POINTS_ALL = 60_000_000
 DRIVERS = {"geojson": "GeoJSON", "gpkg": "GPKG", "shapefile": "ESRI Shapefile"}
-# A member "crs" of the old GeoJSON form, which stands before the features.
-NAMED_CRS = re.compile(rb'"crs"\s*:\s*\{')
 Shapes = NDArray[np.object_]
 
 

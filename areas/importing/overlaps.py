@@ -11,7 +11,7 @@ from areas.importing import load
 from areas.importing.codes import PSEUDO, prefixed
 from areas.importing.columns import headings
 from areas.importing.copy import fetch_frame, refresh
-from areas.importing.files import MOST_BYTES, opened
+from areas.importing.files import MOST_BYTES, only_one, opened
 from areas.importing.report import Refused, Report, Tell, carry_out, counted, silent, some
 from areas.importing.tables import read_table
 from areas.models import Edition, OverlapSet
@@ -63,13 +63,8 @@ def import_overlaps(
         if below == above:
             raise Refused("The two editions must differ.")
         with opened(file, most_bytes=most_bytes, name=name) as sources:
-            if len(sources) > 1:
-                raise Refused(
-                    f"{called} holds {len(sources)} files "
-                    f"({some(s.name for s in sources)}). Give one of them."
-                )
             tell("Reading the file")
-            table = read_table(sources[0], options.sheet)
+            table = read_table(only_one(sources, called), options.sheet)
         report.fact("Rows read", table.height)
         tell("Comparing with what is held")
         links = chosen_links(table, below, above, options, report)

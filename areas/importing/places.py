@@ -19,7 +19,7 @@ from areas.importing import load, outlines
 from areas.importing.codes import CODE_FORM, PSEUDO, prefixed, type_of
 from areas.importing.columns import Heading, headings, partner
 from areas.importing.copy import copy_frame, fetch_frame, refresh
-from areas.importing.files import MOST_BYTES, Source, opened
+from areas.importing.files import MOST_BYTES, Source, only_one, opened
 from areas.importing.overlaps import write_links
 from areas.importing.report import Refused, Report, Tell, carry_out, counted, silent, some
 from areas.importing.tables import read_table
@@ -87,12 +87,8 @@ def import_areas(
         kind = find_type(options, report)
         with opened(file, most_bytes=most_bytes, name=name) as sources:
             tell("Reading the file")
-            if len(sources) > 1:
-                raise Refused(
-                    f"{file.name} holds {len(sources)} files ({some(s.name for s in sources)}). "
-                    "Give one of them."
-                )
-            found = read_places(sources[0], options, kind, report, tell)
+            source = only_one(sources, name or file.name)
+            found = read_places(source, options, kind, report, tell)
         if report.problems:
             return
         tell("Comparing with what is held")

@@ -95,11 +95,11 @@ def import_postcodes(
             chosen = choose_files(sources)
             with connection.cursor() as cursor:
                 cursor.execute(TABLE)
-            fields = fill(chosen, options, report, tell)
+            fill(chosen, options, report, tell)
         if report.problems:
             return
         tell("Comparing with what is held")
-        apply(fields, options, report, commit=commit)
+        apply(options, report, commit=commit)
 
     return carry_out(report, work, commit=commit)
 
@@ -219,8 +219,8 @@ def choose_columns(
 
 def fill(
     chosen: list[tuple[Source, Layout]], options: PostcodeOptions, report: Report, tell: Tell
-) -> list[str]:
-    """COPY every row into the temporary table and return which of our fields the files have."""
+) -> None:
+    """COPY every row into the temporary table, and report what the files have and lack."""
     held = fetch_frame(
         "SELECT code, id, area_type_id FROM areas_area",
         (),
@@ -279,7 +279,6 @@ def fill(
                 f"{counted(len(twice), 'postcode stands', 'postcodes stand')} in the file more "
                 f"than once ({some(twice)}). Give a directory with one row for each."
             )
-    return list(wanted)
 
 
 def prepared(
@@ -349,7 +348,7 @@ def with_points(block: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def apply(fields: list[str], options: PostcodeOptions, report: Report, *, commit: bool) -> None:
+def apply(options: PostcodeOptions, report: Report, *, commit: bool) -> None:
     """Compare the temporary table with what is held and, if `commit`, write what differs."""
     # What a file does not say stays as it is; so does an area that the file names but we lack.
     merged = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from dataclasses import fields
 from datetime import date, datetime
 from pathlib import Path
@@ -59,7 +60,8 @@ def receive(
         digest.update(chunk)
     target = folder / digest.hexdigest()
     if not target.exists():
-        draft = folder / f"draft-{digest.hexdigest()}"
+        # A name of its own: the same file may be given twice at once.
+        draft = folder / f"draft-{secrets.token_hex(8)}"
         with draft.open("wb") as out:
             for chunk in file.chunks():
                 out.write(chunk)

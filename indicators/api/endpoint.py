@@ -29,7 +29,7 @@ from rest_framework.views import APIView
 from indicators.api import parameters
 from indicators.api.described import Described
 from indicators.api.formats import TABLES, Csv, Json, Negotiation, Parquet
-from indicators.api.parameters import CURSOR_PARAM, Param, format_param
+from indicators.api.parameters import Param, format_param
 from indicators.api.problems import Problem, answer, no_page
 from indicators.api.throttles import ReaderThrottle
 from indicators.exports.streams import csv_pieces, json_pieces, json_rows, parquet_pieces
@@ -344,6 +344,3 @@ def next_page(request: Request, position: Any) -> str | None:
 def link(address: str | None) -> dict[str, str]:
     """Return the Link header for the next page."""
     return {"Link": f'<{address}>; rel="next"'} if address else {}
-
-
-PAGED = (CURSOR_PARAM, parameters.limit(100, 1_000))

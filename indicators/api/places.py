@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import date
 from typing import Any, ClassVar
 
 import polars as pl
@@ -12,6 +11,7 @@ import shapely
 from django.db import connection
 from django.db.models import Max, QuerySet
 from django.http import HttpResponseBase
+from django.utils import timezone
 from psycopg import sql
 from rest_framework.request import Request
 
@@ -368,7 +368,7 @@ def area_row(area: Area) -> dict[str, Any]:
         "type": area.area_type_id,
         "valid_from": area.valid_from.isoformat(),
         "valid_to": area.valid_to.isoformat() if area.valid_to else None,
-        "current": area.valid_to is None or area.valid_to > date.today(),
+        "current": not area.has_ended(timezone.localdate()),
     }
 
 

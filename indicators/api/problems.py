@@ -63,7 +63,6 @@ KINDS = {
         "A fault of ours, which has been recorded. Nothing is wrong with the question.",
     ),
 }
-BY_STATUS = {status: kind for kind, (status, _, _) in KINDS.items()}
 
 
 class Problem(exceptions.APIException):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -121,7 +121,8 @@ def parquet(table: Table) -> bytes:
         for c in table.columns
     ]
     fields += [arrow.schema.field(key) for key, _ in table.each_row]
-    metadata = {"title": table.title, **{f"note: {k}": v for k, v in table.notes}}
+    notes = by_heading([*table.notes, *left_out(table)])
+    metadata = {"title": table.title, **{f"note: {k}": v for k, v in notes.items()}}
     target = io.BytesIO()
     pyarrow.parquet.write_table(
         arrow.cast(pa.schema(fields, metadata=metadata)), target, compression="zstd"
@@ -176,6 +177,14 @@ def left_out(table: Table) -> list[tuple[str, str]]:
     ]
 
 
+def by_heading(notes: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Return notes by their headings, those of one heading a line each, so that none is lost."""
+    found: dict[str, str] = {}
+    for name, words in notes:
+        found[name] = f"{found[name]}\n{words}" if name in found else words
+    return found
+
+
 def sheet_name(text: str) -> str:
     """Return a name that a workbook accepts for a sheet."""
     return "".join(" " if c in "[]:*?/\\" else c for c in text)[:LONGEST_SHEET_NAME]
@@ -228,7 +237,7 @@ def geopackage(table: Table) -> bytes:
             geometry_type="MultiPolygon",
             crs=f"EPSG:{WGS84}",
             layer_options={"DESCRIPTION": table.title},
-            dataset_metadata=dict(note_lines(table)),
+            dataset_metadata=by_heading(note_lines(table)),
         )
         return path.read_bytes()
 

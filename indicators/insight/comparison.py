@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from typing import NamedTuple
 
 import numpy as np
@@ -21,10 +20,12 @@ from indicators.insight.inside import Level
 from indicators.insight.kept import Kept
 from indicators.insight.live import (
     Live,
+    PeriodKey,
     arrays,
     at_time,
     described,
     kept_live_series,
+    key_of,
     readings,
 )
 from indicators.models import Indicator, Series
@@ -34,8 +35,6 @@ from indicators.statistics.rank import Floats, Ints
 FEW_ROWS = 40
 # Periods that are read at once: sixty of all neighbourhoods are 23 MB.
 PERIODS_AT_ONCE = 60
-
-PeriodKey = tuple[date, date, str]
 
 
 class Places(NamedTuple):
@@ -105,11 +104,6 @@ def places_in(level: Level, wider: Sequence[int]) -> Places:
             mine, here = editions.get(edition, (rows[:0], ordinals[:0]))
             editions[edition] = (np.r_[mine, rows + n], np.r_[here, ordinals])
     return Places([*level.area_ids, *wider], editions)
-
-
-def key_of(one: Live) -> PeriodKey:
-    """Return what makes two periods the same: both ends and the kind."""
-    return one.start, one.end, one.kind
 
 
 def comparison(

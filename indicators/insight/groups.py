@@ -144,7 +144,7 @@ def group_readings(group: Group, series_ids: Collection[int]) -> dict[int, Group
                 float(whole.coverage[i]),
             )
             continue
-        reason = why_not(series[pk], rows, i, whole)
+        reason = why_not(series[pk], rows, i)
         if n_data >= FEWEST_IN_MIDDLE:
             middle = float(np.median(known))
             found[pk] = GroupReading(MIDDLE, middle, low, high, n_data, n_members, reason=reason)
@@ -241,7 +241,7 @@ def combine(indicators: list[Indicator], rows: Rows) -> RolledUp:
     return whole
 
 
-def why_not(indicator: Indicator, rows: Rows, i: int, whole: RolledUp) -> str:
+def why_not(indicator: Indicator, rows: Rows, i: int) -> str:
     """Return why a group has no combined figure, as a clause that ends a sentence."""
     if not rows.row[i].any():
         return "none of its members has a figure"

@@ -11,9 +11,10 @@ from typing import NamedTuple
 import numpy as np
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db import connection
-from django.db.models import Count, Max, Min, Sum
+from django.db.models import Count, Max, Min, Q, Sum
 
-from areas.models import AreaType, Edition
+from areas.models import Area, AreaType, Edition
+from indicators.insight.kept import Kept
 from indicators.insight.live import at_time
 from indicators.models import Dataset, Indicator, Licence, PackedArray, Release
 
@@ -101,6 +102,19 @@ def holdings() -> Holdings:
     )
 
 
+_lasting: Kept[date, int] = Kept(2)
+
+
+def areas_that_last(on: date, version: int) -> int:
+    """Return how many areas have not ended on a day. One query, or none where it is kept."""
+
+    def read(_: list[date]) -> dict[date, int]:
+        lasting = Q(valid_to__isnull=True) | Q(valid_to__gt=on)
+        return {on: Area.objects.filter(lasting).count()}
+
+    return _lasting.get(version, [on], read)[on]
+
+
 def sum_of_areas() -> int:
     """Return how many different areas are in at least one edition."""
     with connection.cursor() as cursor:
@@ -149,7 +163,9 @@ def held_datasets() -> list[HeldDataset]:
     releases = newest_releases()
     held = []
     for row in found:
-        release = releases[row["series__release__dataset"]]
+        release = releases.get(row["series__release__dataset"])
+        if release is None:
+            continue  # Withdrawn since the first of these queries.
         held.append(
             HeldDataset(
                 dataset=datasets[row["series__release__dataset"]],

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from areas.models import Area, Edition
 from areas.roster import Roster, folded, roster
 from indicators.insight.inside import Inside, Level
-from indicators.insight.live import Packed, arrays, at_time
+from indicators.insight.live import Packed, PeriodKey, arrays, at_time, make_one_trend
 from indicators.models import Indicator, LiveSeries, Period, Series
 from indicators.statistics.classes import classify
 from indicators.statistics.periods import parse_period, period_text
@@ -45,6 +45,11 @@ class Held(NamedTuple):
     def text(self) -> str:
         """The period as addresses write it."""
         return period_text(self.period.start, self.period.end)
+
+    @property
+    def key(self) -> PeriodKey:
+        """The period, to be compared with others."""
+        return self.period.start, self.period.end, self.period.kind
 
 
 class Value(NamedTuple):
@@ -215,7 +220,7 @@ def across(indicator: Indicator, found: list[Held], chosen: Held, version: int) 
     Two queries, some more when this process has not kept its arrays and rosters. What is said
     about the indicator, the release and its licence is read anew each time.
     """
-    alike = [h for h in found if h.edition == chosen.edition and like(h, chosen)]
+    alike = [h for h in found if h.edition == chosen.edition and make_one_trend(h.key, chosen.key)]
     shown = alike[-MOST_PERIODS:]
     if chosen not in shown:
         shown = [chosen, *shown]
@@ -242,14 +247,14 @@ def _add_wider(
 ) -> dict[int, dict[str, Value]]:
     """Fill in the wider areas of `result`; return their figures in each period `shown`."""
     indicator, chosen = result.indicator, result.chosen
-    moments = {(h.period.start, h.period.end) for h in shown}
+    moments = {h.key for h in shown}
     kinds = {indicator.scope.area_type_id, "country", "region"}
     # Regions are summed up for the chosen period only.
     wide = [
         h
         for h in found
         if h.edition.area_type_id in kinds
-        and (h.period.start, h.period.end) in moments
+        and h.key in moments
         and h.edition.area_type.rank <= chosen.edition.area_type.rank
         and (
             h.edition.area_type_id != "region"
@@ -259,16 +264,16 @@ def _add_wider(
     ]
     kept = arrays([h.series_id for h in wide])
     result.wider, readings = _wider(indicator, wide, kept, version)
-    now = (chosen.period.start, chosen.period.end)
-    result.widest = readings.get((indicator.scope.code, *now))
+    now = chosen.key
+    result.widest = readings.get((indicator.scope.code, now))
     result.whole = summed_up(result, indicator.scope, result.inside, result.widest)
     for area, mask in parted(result):
-        own = readings.get((area.code, *now))
+        own = readings.get((area.code, now))
         result.groups.append(summed_up(result, area, mask, own))
-    by_period: dict[tuple[Any, Any], dict[str, Value]] = {}
-    for (code, start, end), value in readings.items():
-        by_period.setdefault((start, end), {})[code] = value
-    return {h.series_id: by_period.get((h.period.start, h.period.end), {}) for h in shown}
+    by_period: dict[PeriodKey, dict[str, Value]] = {}
+    for (code, period), value in readings.items():
+        by_period.setdefault(period, {})[code] = value
+    return {h.series_id: by_period.get(h.key, {}) for h in shown}
 
 
 def parted(across: Across) -> Iterable[tuple[Area, NDArray[np.bool_]]]:
@@ -331,10 +336,10 @@ def _across(indicator: Indicator, chosen: Held, series: Series, version: int) ->
 
 def _wider(
     indicator: Indicator, wide: list[Held], kept: dict[int, Packed], version: int
-) -> tuple[list[Area], dict[tuple[str, Any, Any], Value]]:
+) -> tuple[list[Area], dict[tuple[str, PeriodKey], Value]]:
     """Return the scope, countries and regions that have a figure, and their figures by period."""
     areas: dict[str, Area] = {indicator.scope.code: indicator.scope}
-    readings: dict[tuple[str, Any, Any], Value] = {}
+    readings: dict[tuple[str, PeriodKey], Value] = {}
     for h in wide:
         who = roster(h.edition, version)
         packed = kept[h.series_id]
@@ -347,7 +352,7 @@ def _wider(
                     area_type=h.edition.area_type,
                 )  # fmt: skip
             value = float(packed.values[at])
-            key = (row["code"], h.period.start, h.period.end)
+            key = (row["code"], h.key)
             # Of several editions the newest comes first and counts, unless it has no value here.
             if key not in readings or readings[key].value is None:
                 new = Value(None if np.isnan(value) else value, int(packed.markers[at]))
@@ -375,12 +380,6 @@ def summed_up(across: Across, area: Area, mask: NDArray[np.bool_], own: Value | 
         lowest=lowest,
         highest=highest,
     )
-
-
-def like(one: Held, other: Held) -> bool:
-    """Return whether two periods are of one kind and length, and so make one history."""
-    months = [round((h.period.end - h.period.start).days / 30.44) for h in (one, other)]
-    return one.period.kind == other.period.kind and months[0] == months[1]
 
 
 SORTS = ("value", "name", "place")
@@ -456,24 +455,14 @@ class Entry:
 
 def every_indicator() -> list[Entry]:
     """Return every indicator by theme and name, with what is live of it. Three queries."""
-    entries = {
-        i.pk: Entry(i)
-        for i in Indicator.objects.select_related("theme", "scope__area_type").order_by(
-            "theme__order", "theme__name", "name", "pk"
-        )
-    }
     now: QuerySet[LiveSeries] = at_time(None).filter(breakdown="")
-    kinds = (
+    kinds = list(
         now.exclude(edition__area_type="country-group")
         .values_list("indicator", "edition__area_type")
         .annotate(released=Max("series__release__publisher_date"))
         .order_by("edition__area_type__rank")
     )
-    for pk, kind, released in kinds:
-        entries[pk].levels.append(kind)
-        if released and (entries[pk].released is None or released > entries[pk].released):
-            entries[pk].released = released
-    latest = (
+    latest = list(
         now.order_by("indicator", F("period__end").desc(), F("period__start").desc(), "-series")
         .distinct("indicator")
         .values_list(
@@ -483,6 +472,17 @@ def every_indicator() -> list[Entry]:
             "series__release__dataset__name",
         )
     )
+    # Read last, so that all that anything live is of are among them, whatever goes live meanwhile.
+    entries = {
+        i.pk: Entry(i)
+        for i in Indicator.objects.select_related("theme", "scope__area_type").order_by(
+            "theme__order", "theme__name", "name", "pk"
+        )
+    }
+    for pk, kind, released in kinds:
+        entries[pk].levels.append(kind)
+        if released and (entries[pk].released is None or released > entries[pk].released):
+            entries[pk].released = released
     for pk, period, publisher, dataset in latest:
         entry = entries[pk]
         entry.period, entry.publisher, entry.dataset = period, publisher, dataset

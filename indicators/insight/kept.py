@@ -37,9 +37,12 @@ class Kept(Generic[Key, Value]):
         wanted = list(keys)
         if version is None:
             return read(wanted)
-        kept = self._of[1]
-        if self._of[0] != version:
-            self._of = version, kept = version, {}
+        # Looked at once: another thread may turn to the next version between two looks, and what
+        # was kept under the last would pass for its own.
+        of = self._of
+        if of[0] != version:
+            self._of = of = version, {}
+        kept = of[1]
         # One look at each: another thread may drop them all at any time.
         found = {key: answer for key in wanted if (answer := kept.get(key)) is not None}
         if lacking := [key for key in wanted if key not in found]:

@@ -37,6 +37,21 @@ class Live(NamedTuple):
     period: str
 
 
+# What makes two periods the same: both ends and the kind.
+PeriodKey = tuple[date, date, str]
+
+
+def key_of(one: Live) -> PeriodKey:
+    """Return the period of a series, to be compared with others."""
+    return one.start, one.end, one.kind
+
+
+def make_one_trend(one: PeriodKey, other: PeriodKey) -> bool:
+    """Return whether two periods are of one kind and length, and so stand in one line."""
+    months = [round((end - start).days / 30.44) for start, end, _ in (one, other)]
+    return one[2] == other[2] and months[0] == months[1]
+
+
 class Reading(NamedTuple):
     """A row of a series: a value, or a marker that says why there is none.
 

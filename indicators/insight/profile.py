@@ -23,7 +23,9 @@ from indicators.insight.live import (
     described,
     indicators_of,
     kept_live_series,
+    key_of,
     live_series,
+    make_one_trend,
     readings,
     standings,
 )
@@ -257,7 +259,8 @@ def profile(
             held = [s for s in series if (s.series_id, holder) in rows]
             if held:
                 figure.holder = by_pk[holder]
-                chosen[pk] = [s for s in held if like(s, held[-1])]
+                latest_held = key_of(held[-1])
+                chosen[pk] = [s for s in held if make_one_trend(key_of(s), latest_held)]
                 others |= asked(pk, holder, figure, held[-1])
                 break
     rows |= readings(others - rows.keys() - nearest)
@@ -315,15 +318,9 @@ def latest(figures: list[Figure], chosen: dict[int, list[Live]]) -> set[tuple[in
     }
 
 
-def like(one: Live, other: Live) -> bool:
-    """Return whether two periods are of one kind and length, and so make one trend."""
-    months = [round((s.end - s.start).days / 30.44) for s in (one, other)]
-    return one.kind == other.kind and months[0] == months[1]
-
-
 def matching(candidates: list[Live], own: Live) -> Live | None:
     """Return the series of the very same period as `own`: figures of others do not compare."""
-    return next((c for c in candidates if (c.start, c.end) == (own.start, own.end)), None)
+    return next((c for c in candidates if key_of(c) == key_of(own)), None)
 
 
 def comparators(holder: Area, chain: Sequence[Area], scope: Area) -> list[tuple[str, Area]]:

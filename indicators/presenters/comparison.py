@@ -23,14 +23,16 @@ from indicators.presenters import table as files
 from indicators.presenters.figure import bin_path, moved_from, ticks_of
 from indicators.presenters.groups import group_figure
 from indicators.presenters.words import (
-    MINUS,
+    NOT_HELD,
     amount,
     known_as,
     long_date,
     number,
+    numbers,
     place,
     type_name,
     url,
+    why_missing,
     with_prefix,
 )
 from indicators.statistics.markers import MARKERS
@@ -38,7 +40,6 @@ from indicators.statistics.rank import Floats, Ints, standings
 
 # Widths of the bar in a cell: class b1 is a twentieth of the widest, b20 the whole.
 BAR_STEPS = 20
-NOT_HELD = "not held"
 
 
 @dataclass
@@ -56,13 +57,6 @@ class Sheet:
     group: Group | None = None
     readings: dict[int, GroupReading] = field(default_factory=dict)
     ranked: bool = False
-
-
-def numbers(values: Floats, decimals: int) -> list[str]:
-    """Return many values as `words.number` writes each; those that are not there as “nan”."""
-    rounded = np.round(values, decimals) + 0.0  # Nothing is minus nought.
-    texts = [f"{v:,.{decimals}f}" for v in rounded.tolist()]
-    return [t.replace("-", MINUS) if t[0] == "-" else t for t in texts]
 
 
 def unit_in_heading(indicator: Indicator) -> str:
@@ -94,19 +88,16 @@ def in_order(column: Column | None, names: Sequence[str], n: int, descending: bo
 
 def missing_words(column: Column, row: int) -> str:
     """Return why a row has no value, as it follows “no data: ”."""
-    marker = int(column.markers[row])
-    if column.held[row]:
-        return MARKERS[marker].meaning or "not available"
-    if column.later and column.period:
+    if column.later and column.period and not column.held[row]:
         return f"{NOT_HELD} for {column.period.period}"
-    return NOT_HELD
+    return why_missing(int(column.markers[row]))
 
 
 def texts(column: Column) -> list[str]:
     """Return every row's value as text, with its marker; empty where there is none."""
-    written = numbers(column.values, column.indicator.decimals)
     there = ~np.isnan(column.values)
-    found = [t if ok else "" for t, ok in zip(written, there.tolist(), strict=True)]
+    written = iter(numbers(column.values[there], column.indicator.decimals))
+    found = [next(written) if ok else "" for ok in there.tolist()]
     for row in np.flatnonzero(there & (column.markers > 0)).tolist():
         found[row] += f" [{MARKERS[int(column.markers[row])].letters}]"
     return found

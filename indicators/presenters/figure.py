@@ -16,6 +16,7 @@ from indicators.insight.profile import MOST_TICKS, Figure, Rank
 from indicators.models import Indicator, Release, Series
 from indicators.presenters.words import (
     amount,
+    listed,
     long_date,
     number,
     ordinal,
@@ -26,7 +27,7 @@ from indicators.presenters.words import (
     url,
     with_prefix,
 )
-from indicators.statistics.markers import MARKERS
+from indicators.statistics.markers import MARKERS, POSITION
 
 STRIP_WIDTH, STRIP_HEIGHT = 1000, 24
 TICKS = [f"M{x} 0V{STRIP_HEIGHT}" for x in range(STRIP_WIDTH + 1)]
@@ -40,6 +41,8 @@ FEWEST_RANKED = 5
 FILES_OF_A_FIGURE = (("csv", "CSV"), ("svg", "SVG"), ("png", "PNG"))
 # Types of area that only England has, whatever a figure may be compared across.
 ENGLISH_ONLY = frozenset({"region", "county"})
+BREAK = POSITION["b"]
+WIDER_THAN_ENGLAND = frozenset({"uk", "country-group"})
 
 
 @dataclass(frozen=True)
@@ -333,7 +336,9 @@ def rank_words(rank: Rank, series: Series, indicator: Indicator) -> dict[str, st
 
 def peers(series: Series, group: Area) -> str:
     """Return what is ranked or drawn: “local authorities in England and Wales with a figure”."""
-    where = "England" if series.edition.area_type_id in ENGLISH_ONLY else place(group)
+    wide = group.area_type_id in WIDER_THAN_ENGLAND
+    english = wide and series.edition.area_type_id in ENGLISH_ONLY
+    where = "England" if english else place(group)
     some = " with a figure" if series.n_values < series.n_members else ""
     return f"{series.edition.area_type.name_plural} in {where}{some}"
 
@@ -437,6 +442,7 @@ def trend(figure: Figure) -> dict[str, Any] | None:
         for point in figure.trend
         if point.reading is not None and point.reading.value is not None
     ]
+    breaks = [p.live.period for p in figure.trend[1:] if p.reading and p.reading.marker == BREAK]
     if len(known) < 2:
         return None
     values = [value for _, value in known]
@@ -448,6 +454,7 @@ def trend(figure: Figure) -> dict[str, Any] | None:
     else:
         way = "up" if values[-1] > values[0] else "down"
         change = f"{way.capitalize()} from {texts[0]} in {first} to {texts[-1]} in {last}."
+    broken = f"There is a break in the series at {listed(breaks)}." if breaks else ""
     return {
         "path": "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in zip(x, y, strict=True)),
         "points": [
@@ -461,6 +468,7 @@ def trend(figure: Figure) -> dict[str, Any] | None:
             "x": f"{x[-1]:.1f}",
             "y": f"{y[-1]:.1f}",
         },
-        "alt": f"{len(known)} periods. {change}",
+        "alt": f"{len(known)} periods. {change} {broken}".rstrip(),
         "change": change,
+        "breaks": broken,
     }

@@ -68,6 +68,7 @@ def group_head(group: Group) -> dict[str, Any]:
 
 def member(area: Area, parent: str) -> dict[str, str]:
     """Return one area of a group, or one that a text may mean."""
+    verb = "ended" if area.has_ended(timezone.localdate()) else "ends"
     return {
         "code": area.code,
         "name": area.name,
@@ -75,5 +76,5 @@ def member(area: Area, parent: str) -> dict[str, str]:
         "parent": parent,
         "known_as": known_as(area),
         "url": url(area),
-        "ended": f"ended on {long_date(area.valid_to)}" if area.valid_to else "",
+        "ended": f"{verb} on {long_date(area.valid_to)}" if area.valid_to else "",
     }

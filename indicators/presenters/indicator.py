@@ -28,9 +28,10 @@ from indicators.insight.indicator import (
     levels_of,
     parent_of,
 )
+from indicators.insight.kept import Kept
 from indicators.models import Indicator, Period, Series
 from indicators.presenters import map as map_presenter
-from indicators.presenters.figure import moved_from, position, source
+from indicators.presenters.figure import BREAK, moved_from, position, source
 from indicators.presenters.groups import group_figure, group_head
 from indicators.presenters.table import Column, Table
 from indicators.presenters.words import (
@@ -40,10 +41,11 @@ from indicators.presenters.words import (
     numbers,
     place,
     unit_beside,
+    why_missing,
     with_prefix,
 )
 from indicators.statistics.classes import classify
-from indicators.statistics.markers import MARKERS, POSITION
+from indicators.statistics.markers import MARKERS
 from indicators.statistics.rank import Ints
 
 PAGE_ROWS = 400
@@ -57,7 +59,6 @@ DIRECTIONS = {
     Indicator.Polarity.LOWER: "Lower is better.",
     Indicator.Polarity.NONE: "Neither direction is better.",
 }
-BREAK = POSITION["b"]
 
 
 def address(slug: str, **query: Any) -> str:
@@ -272,7 +273,7 @@ def missing_words(across: Across, ordinal: int) -> str:
         return ""
     if not across.inside[ordinal]:
         return f"not comparable outside {place(across.indicator.scope)}"
-    return MARKERS[int(across.markers[ordinal])].meaning
+    return why_missing(int(across.markers[ordinal]))
 
 
 def map_note(across: Across) -> str:
@@ -859,7 +860,7 @@ def same_theme(others: Iterable[Indicator]) -> list[dict[str, str]]:
     return [{"name": i.name, "url": address(i.slug), "scope": i.scope.name} for i in others]
 
 
-_options: dict[tuple[int, int, int], str] = {}
+_options: Kept[tuple[int, int], str] = Kept(64)
 
 
 def filter_options(across: Across, chosen: str) -> SafeString:
@@ -867,13 +868,11 @@ def filter_options(across: Across, chosen: str) -> SafeString:
 
     Kept for the roster, since hundreds of options are half the work of a page.
     """
-    who = across.roster
-    key = (who.edition.pk, who.version, across.indicator.scope_id)
-    if key not in _options:
-        if len(_options) > 64:
-            _options.clear()
-        _options[key] = "".join(option_groups(across))
-    text = _options[key]
+    key = (across.roster.edition.pk, across.indicator.scope_id)
+    made = _options.get(
+        across.roster.version, [key], lambda _: {key: "".join(option_groups(across))}
+    )
+    text = made[key]
     if chosen:
         text = text.replace(f'value="{chosen}"', f'value="{chosen}" selected', 1)
     return mark_safe(text)  # noqa: S308 Every name in it is escaped; codes are A to Z and digits.

@@ -20,6 +20,7 @@ from indicators.presenters.words import (
     rounded,
     unit_beside,
     url,
+    why_missing,
     with_prefix,
 )
 from indicators.statistics.classes import N_CLASSES
@@ -94,7 +95,7 @@ def rows(inside: Inside) -> list[dict[str, Any]]:
             "url": url(area),
             "text": "" if np.isnan(value) else with_prefix(value, indicator) + flag(marker),
             "class": ramp[shade] or None,
-            "missing": MARKERS[marker].meaning if np.isnan(value) else "",
+            "missing": why_missing(marker) if np.isnan(value) else "",
         }
         for area, value, shade, marker in zip(
             inside.areas,
@@ -107,16 +108,27 @@ def rows(inside: Inside) -> list[dict[str, Any]]:
 
 
 def range_sentence(inside: Inside) -> str:
-    """Return “Mean income ran from £21,300 in Ashby to £34,000 in Birch”, or nothing."""
+    """Return “Mean income ran from £21,300 in Ashby to £34,000 in Birch”, or nothing.
+
+    By the values as they are printed: where several areas share one, none of them is named.
+    """
     indicator = inside.series.indicator
-    known = [(v, a) for v, a in zip(inside.values.tolist(), inside.areas, strict=True) if v == v]
-    if not known:
+    values = np.round(inside.values, indicator.decimals)
+    known = values[~np.isnan(values)]
+    if not len(known):
         return ""
-    low, high = min(known, key=lambda k: k[0]), max(known, key=lambda k: k[0])
-    return (
-        f"{indicator.name} ran from {with_prefix(low[0], indicator)} in {low[1].name} to "
-        f"{with_prefix(high[0], indicator)} in {high[1].name}"
-    )
+
+    def at(end: float) -> str:
+        same = np.flatnonzero(values == end)
+        where = inside.areas[int(same[0])].name
+        if len(same) > 1:
+            where = f"{len(same):,} {inside.series.edition.area_type.name_plural}"
+        return f"{with_prefix(end, indicator)} in {where}"
+
+    low, high = float(known.min()), float(known.max())
+    if low == high:
+        return f"{indicator.name} was {at(low)}"
+    return f"{indicator.name} ran from {at(low)} to {at(high)}"
 
 
 def flag(marker: int) -> str:

@@ -12,6 +12,7 @@ from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
 from areas.models import Area, Edition
+from indicators.insight import stands_out
 from indicators.insight.groups import NEIGHBOURS
 from indicators.insight.inside import Inside, Level
 from indicators.insight.profile import Entry, Figure, Profile
@@ -89,8 +90,18 @@ def answer(figures: Iterable[Figure], token: str = "") -> list[dict[str, str]]:
 
 
 def nothing_striking(area: Area, figures: Iterable[Figure]) -> list[dict[str, str]]:
-    """Return that nothing stands out, where there are figures that might have; else nothing."""
-    ranked = any(f.holder is area and f.ranks and f.indicator.headline for f in figures)
+    """Return that nothing stands out, where there are figures that might have; else nothing.
+
+    The highest of nine regions does not stand out, but is no less the highest: among so few
+    nothing is said.
+    """
+    ranked = any(
+        f.holder is area
+        and f.indicator.headline
+        and f.ranks
+        and f.ranks[0].out_of >= stands_out.FEWEST_PEERS
+        for f in figures
+    )
     if not ranked:
         return []
     text = (
@@ -311,9 +322,13 @@ def group_choices(profile: Profile, asked: Asked) -> list[dict[str, str]]:
 
 
 def profile_downloads(area: Area, token: str = "") -> list[dict[str, str]]:
-    """Return the files of a whole profile."""
+    """Return the files of a whole profile, with the group that it is compared with."""
     formats = (("csv", "CSV"), ("xlsx", "Excel"), ("parquet", "Parquet"), ("geojson", "GeoJSON"))
-    return [{"name": name, "url": f"{url(area)}figures.{extension}"} for extension, name in formats]
+    query = f"?with={token}" if token else ""
+    return [
+        {"name": name, "url": f"{url(area)}figures.{extension}{query}"}
+        for extension, name in formats
+    ]
 
 
 def ended(area: Area, successors: list[Area]) -> dict[str, Any]:

@@ -221,6 +221,8 @@ def set_trend(sheet: Sheet, trend: dict[str, Any], drawn: dict[str, Any]) -> Non
     sheet.y += 20
     sheet.text(trend["first"]["label"], 14, fill=QUIET)
     sheet.text(trend["last"]["label"], 14, x=after, fill=QUIET)
+    if trend["breaks"]:
+        sheet.paragraph(trend["breaks"], 14, fill=QUIET)
 
 
 def source_lines(figure: Figure, reader: Reader, line: dict[str, Any]) -> list[str]:

@@ -20,6 +20,7 @@ from indicators.presenters.figure import (
     not_published,
     peers,
 )
+from indicators.presenters.groups import group_figure
 from indicators.presenters.table import Column, Kind, Table
 from indicators.presenters.words import long_date, unit_beside, url
 from indicators.statistics.markers import MARKERS
@@ -100,6 +101,7 @@ ALL: tuple[tuple[str, str, Kind], ...] = (
             (f"{key}_value", f"Figure of the {key}", "number"),
         )
     ),
+    ("group_is", "What the figure of the group is", "text"),
     *OF_RANK,
     *OF_SOURCE,
     ("url", "Address", "text"),
@@ -237,6 +239,8 @@ def whole_profile(profile: Profile, sources: Sources, reader: Reader) -> Table:
                     "group_code": reader.group.token,
                     "group_name": reader.group.name,
                     "group_value": figure.group.value,
+                    # A middle of its members is not the group's own figure.
+                    "group_is": group_figure(figure.group, indicator)["words"],
                 }
         rows.append(row)
     withheld = withheld_of(profile.figures)

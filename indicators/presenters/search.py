@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
+from django.utils import timezone
+
 from areas.search import MOST, Answer, Found
 from indicators.presenters.words import known_as, type_name, url
 
@@ -20,7 +22,7 @@ def search_result(found: Found) -> dict[str, Any]:
         "parent": found.parent,
         "url": url(found.area),
         "note": "; ".join(note for note in notes if note),
-        "ended": found.area.valid_to is not None,
+        "ended": found.area.has_ended(timezone.localdate()),
     }
 
 

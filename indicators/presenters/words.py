@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from areas.hierarchy import Part
 from areas.models import Area
 from indicators.models import Indicator
+from indicators.statistics.markers import MARKERS
 
 MINUS = "−"
 WHOLE = 2.0**53  # A float from here on has no decimals to round.
+NOT_HELD = "not held"
 COMPASS = ("North", "South", "East", "West")
 
 
@@ -91,6 +93,11 @@ def type_name(area: Area | Part) -> str:
 def known_as(area: Area | Part) -> str:
     """Return the ward people know a numbered area by: “in West Clacton and Jaywick Sands”."""
     return f"in {area.known_as}" if area.known_as else ""
+
+
+def why_missing(marker: int) -> str:
+    """Return why there is no figure, by its marker; without one the series has no row at all."""
+    return MARKERS[marker].meaning or NOT_HELD
 
 
 def url(area: Area | Part) -> str:

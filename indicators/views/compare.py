@@ -193,10 +193,12 @@ def added(query: Asked) -> tuple[str | None, list[dict[str, Any]], str]:
         )
     )
     folded = query.add.casefold()
+    today = timezone.localdate()
     exact = [
         f.area
         for f in answer.found
-        if folded in {f.area.name.casefold(), f.area.name_cy.casefold()} and not f.area.valid_to
+        if folded in {f.area.name.casefold(), f.area.name_cy.casefold()}
+        and not f.area.has_ended(today)
     ]
     alike = [a for a in exact if a.area_type_id in kinds] or exact
     if len(alike) == 1:
@@ -236,7 +238,7 @@ def areas_asked(query: Asked) -> tuple[list[Area], list[str]]:
         some = in_words([*unknown[:3], *([f"{len(unknown) - 3:,} more"] if unknown[3:] else [])])
         notices.append(f"No area has the code {some}: {'they are' if unknown[1:] else 'it is'} "
                        "left out.")  # fmt: skip
-    past = [a for a in by_code.values() if a.valid_to is not None]
+    past = [a for a in by_code.values() if a.has_ended(timezone.localdate())]
     held = set(
         Area.objects.filter(pk__in=[a.pk for a in past], editions__isnull=False).values_list(
             "pk", flat=True

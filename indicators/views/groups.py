@@ -39,7 +39,7 @@ from indicators.models import Indicator
 from indicators.presenters import groups as presenter
 from indicators.presenters import pages
 from indicators.presenters.comparison import heading, series_of
-from indicators.presenters.words import long_date
+from indicators.presenters.words import long_date, type_name
 from indicators.views.compare import MOST_IN_TABLE
 from indicators.views.queries import MOST_INDICATORS, SLUG, Refused, shortened
 
@@ -161,7 +161,7 @@ def form_page(
             for pk in one.choices[:20]
             if pk in described
         ]
-        if options:
+        if options and one.reason != "other-type":
             questions.append(
                 {
                     "text": one.text,
@@ -178,23 +178,28 @@ def form_page(
     context["repeated"] = pasted.repeated
     context["replaced"] = [r._asdict() for r in pasted.replaced]
     context["questions"] = [{"n": i, **q} for i, q in enumerate(questions)]
-    context["unknown"] = guesses(unknown)
+    context["unknown"] = guesses(unknown, {pk: f.area for pk, f in described.items()})
     context["n_later"] = max(0, len(pasted.unresolved) - MOST_ASKED)
     return context
 
 
-def guesses(unknown: list[Unresolved]) -> list[dict[str, Any]]:
-    """Return what was not found, with the nearest names for the first few."""
+def guesses(unknown: list[Unresolved], areas: dict[int, Area]) -> list[dict[str, Any]]:
+    """Return what was not taken and why, with the nearest names for the first few.
+
+    `areas` are those that may be meant, by id.
+    """
     found = []
     for i, one in enumerate(unknown):
         near = search(one.text, limit=3).found if i < MOST_GUESSED and not one.choices else []
-        reason = (
-            "has ended, and nothing is recorded as replacing it" if one.reason == "ended" else ""
-        )
+        reason = "was not found"
+        if one.reason == "ended":
+            reason = "has ended, and nothing is recorded as replacing it"
+        elif one.reason == "other-type" and (area := areas.get(one.choices[0])):
+            reason = f"is {area.name}, of another type ({type_name(area)}) than you said these are"
         found.append(
             {
                 "text": one.text,
-                "reason": reason or "was not found",
+                "reason": reason,
                 "near": [
                     {"name": f.area.name, "code": f.area.code, "parent": f.parent} for f in near
                 ],

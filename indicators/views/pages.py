@@ -21,10 +21,11 @@ from django.urls import Resolver404
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from areas.hierarchy import outline, successors
+from areas.hierarchy import successors
 from areas.models import Area, Edition, Member
 from indicators.insight import stands_out
 from indicators.insight.groups import Group, benchmark_group
+from indicators.insight.holdings import areas_that_last
 from indicators.insight.inside import Inside, Level, inside, levels, levels_in, outline_of
 from indicators.insight.live import data_version, latest, live_series_of
 from indicators.insight.profile import Entry, Profile, Standpoint, contents, profile, standpoint
@@ -75,6 +76,8 @@ WIDEST = frozenset({"uk", "country-group", "country"})
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """Show what this is, the ways in, and one map of the whole country."""
+    version = data_version()
+    n_indicators = len(contents(version=version))
     context: dict[str, Any] = {
         "page_title": "",
         "description": "Granular figures about places in the United Kingdom, with their sources.",
@@ -82,8 +85,8 @@ def home(request: HttpRequest) -> HttpResponse:
         "examples": [{"label": label, "url": address} for label, address in EXAMPLES],
         "doors": DOORS,
         "counts": {
-            "areas": f"{Area.objects.filter(valid_to__isnull=True).count():,}",
-            "indicators": f"{Indicator.objects.count():,}",
+            "areas": f"{areas_that_last(timezone.localdate(), version):,}",
+            "indicators": f"{n_indicators:,} indicator{'' if n_indicators == 1 else 's'}",
         },
         "releases": pages.latest_releases(
             Release.objects.filter(status=Release.Status.PUBLISHED)
@@ -91,11 +94,11 @@ def home(request: HttpRequest) -> HttpResponse:
             .order_by("-publisher_date", "-pk")[:5]
         ),
     }
-    context |= home_map(request.GET.get("show", ""))
+    context |= home_map(request.GET.get("show", ""), version)
     return render(request, "home.html", context)
 
 
-def home_map(show: str = "") -> dict[str, Any]:
+def home_map(show: str, version: int) -> dict[str, Any]:
     """Return the map of the UK by local authority, or nothing while no figures are held.
 
     `show` is the slug of another indicator than the usual one; one that is not held is passed over.
@@ -103,8 +106,8 @@ def home_map(show: str = "") -> dict[str, Any]:
     uk = Area.objects.select_related("area_type").filter(code=UK).first()
     if uk is None:
         return {}
-    level = next((x for x in levels(uk) if x.edition.area_type_id == "authority"), None)
-    around = outline(uk)
+    level = next((x for x in levels_in(uk, version) if x.edition.area_type_id == "authority"), None)
+    around = outline_of(uk, version)
     if level is None or around is None or not level.edition.tile_hash:
         return {}
     choices = dict(
@@ -116,7 +119,7 @@ def home_map(show: str = "") -> dict[str, Any]:
     series = latest(level.edition.pk, slug) if slug else None
     if series is None:
         return {}
-    result = inside(level, series)
+    result = inside(level, series, version)
     indicator = result.series.indicator
     sentence = map_presenter.range_sentence(result)
     if not sentence:
@@ -156,7 +159,8 @@ def area_profile(request: HttpRequest, code: str) -> HttpResponse:
     area = Area.objects.select_related("area_type").filter(code=code).first()
     if area is None:
         return unknown_code(request, code)
-    if area.valid_to and not Member.objects.filter(area=area).exists():
+    today = timezone.localdate()
+    if area.has_ended(today) and not Member.objects.filter(area=area).exists():
         return ended_area(request, area)
 
     given = request.GET.get("with", "")
@@ -204,7 +208,7 @@ def area_profile(request: HttpRequest, code: str) -> HttpResponse:
     old = Area.objects.filter(code=was, valid_to__isnull=False).first() if was else None
     if old and area in successors(old):
         context["was"] = {"code": old.code, "name": old.name, "date": pages.ended(old, [])["date"]}
-    if area.valid_to and area.valid_to <= reader.on:
+    if area.has_ended(today):
         context["area"]["ended"] = pages.ended(area, successors(area))
     editions: list[Edition] = []
     with_map: dict[str, str] = {}
@@ -396,7 +400,7 @@ def unknown_code(request: HttpRequest, code: str) -> HttpResponse:
     if GSS_CODE.match(code):
         number = Cast(Substr("code", 4), IntegerField())
         near = list(
-            Area.objects.filter(code__startswith=code[:3])
+            Area.objects.filter(code__startswith=code[:3], code__regex=r"^.{3}[0-9]{6}$")
             .annotate(distance=Abs(number - int(code[3:])))
             .order_by("distance")[:5]
         )

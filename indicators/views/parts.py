@@ -169,14 +169,15 @@ def area_of(code: str) -> Area:
 
 def ended(area: Area, query: Asked, tail: str = "/") -> HttpResponse | None:
     """Lead from an ended code without parts to its successor. Raises Refused for several."""
-    if area.valid_to is None or area.editions.exists():
+    day = area.valid_to
+    if day is None or not area.has_ended(timezone.localdate()) or area.editions.exists():
         return None
     onward = successors(area)
     if len(onward) == 1:
         return Redirect(query.address(f"/areas/{onward[0].code}/parts{tail}"))
     raise Refused(
         f"{area.name} has ended",
-        f"The code {area.code} ended on {long_date(area.valid_to)}.",
+        f"The code {area.code} ended on {long_date(day)}.",
         404,
         [(f"{a.name} ({a.code})", f"{url(a)}parts/") for a in onward],
     )

@@ -96,6 +96,14 @@ def test_a_name_of_several_types_is_the_type_that_all_the_others_are():
     assert [u.reason for u in read_pasted("Cedarwood", "uk").unresolved] == ["unknown"]
 
 
+def test_a_code_of_another_type_than_was_asked_for_is_not_taken():
+    pasted = read_pasted(f"{COUNCILS[0]}\n{WARDS[2]}\nBirch Lower", "ward")
+    assert codes(pasted) == [WARDS[2], WARDS[3]]
+    assert pasted.unresolved == [(COUNCILS[0], "other-type", ids(COUNCILS[0]))]
+    # Without a type, codes are what they are; making the group refuses a mixture.
+    assert codes(read_pasted(f"{COUNCILS[0]}\n{WARDS[2]}")) == [COUNCILS[0], WARDS[2]]
+
+
 def test_an_ended_code_offers_what_followed_it():
     (asked,) = read_pasted("E07000902\nAshby").unresolved
     assert asked.reason == "ended"

@@ -203,6 +203,13 @@ def test_an_outward_code_is_not_the_beginning_of_a_longer_one():
     assert codes("AB1 1") == [WARDS[0]]
 
 
+def test_wards_of_a_postcode_are_counted_beyond_those_on_the_page():
+    Postcode.objects.create(postcode="AB19ZZ", ward=Area.objects.get(code=WARDS[5]))
+    answer = search("AB1", limit=1, counting=True)
+    assert [(c.kind, c.n) for c in answer.counts] == [("ward", 3)]
+    assert (len(answer.found), answer.more) == (1, True)
+
+
 def test_a_letter_taken_for_a_digit_is_mended():
     answer = search("ABl IAA")
     assert answer.message == "Read as the postcode AB1 1AA."

@@ -104,6 +104,23 @@ def test_parquet_keeps_types_and_says_where_figures_are_from(table):
 
 
 @pytest.mark.django_db
+def test_no_format_leaves_a_note_out_because_another_has_its_heading(table, tmp_path):
+    said = [("Areas", "Councils of 2021."), ("Areas", "Councils of 2025."), ("As at", "1 May")]
+    more = replace(table, notes=said, withheld=["Secret share", "Secret pay"])
+    path = tmp_path / "areas.gpkg"
+    path.write_bytes(FORMATS["gpkg"].write(more))
+    with sqlite3.connect(path) as found:
+        package = " ".join(row[0] for row in found.execute("SELECT metadata FROM gpkg_metadata"))
+    parquet = pyarrow.parquet.read_table(io.BytesIO(FORMATS["parquet"].write(more)))
+    columns = b" ".join(parquet.schema.metadata.values()).decode()
+    features = json.loads(FORMATS["geojson"].write(more))["notes"]
+    beside = BESIDE["csv"].write(more).decode()
+    for text in (package, columns, str(features), beside):
+        for part in ("Councils of 2021.", "Councils of 2025.", "Secret share", "Secret pay"):
+            assert part in text
+
+
+@pytest.mark.django_db
 def test_geojson_has_a_feature_an_area_and_null_for_what_is_not_drawn(table):
     found = json.loads(FORMATS["geojson"].write(table))
     features = found["features"]

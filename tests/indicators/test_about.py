@@ -7,6 +7,7 @@ from datetime import date
 
 import numpy as np
 import pytest
+from django.db import connection
 from django.test import Client
 
 from areas.models import Area, Edition, Member
@@ -14,6 +15,7 @@ from indicators.insight import holdings as held
 from indicators.insight.holdings import holdings
 from indicators.models import LiveSeries, Observation
 from indicators.presenters import about
+from indicators.releases.publish import withdraw
 from indicators.statistics.aggregate import roll_up
 from indicators.statistics.markers import MARKERS
 from indicators.statistics.rank import standings
@@ -102,12 +104,35 @@ def test_a_nation_covered_in_part_says_how_far(make_indicator, put_live, client)
 
 
 def test_a_withdrawn_release_is_no_longer_held(live, client, clock):
-    from indicators.releases.publish import withdraw
-
     withdraw(release=live, by=None, at=clock())
     assert holdings().datasets == []
     page = client.get("/about/data/").content.decode()
     assert "No dataset has been published here yet" in page
+
+
+@pytest.mark.parametrize("after", range(1, 8))
+@pytest.mark.parametrize("new", [True, False])
+@pytest.mark.parametrize("address", ["/about/data/", "/indicators/"])
+def test_a_reader_is_answered_whatever_goes_live_or_is_withdrawn_meanwhile(
+    live, make_indicator, put_live, client, clock, address, new, after
+):
+    """After one statement or another the first figures of an indicator go live, or all go."""
+    done = 0
+
+    def meanwhile(execute, *arguments):
+        nonlocal done
+        found = execute(*arguments)
+        done += 1
+        if done == after and new:
+            make_indicator("other")
+            put_live(shares(SIXTEEN, indicator="other"), "other")
+        elif done == after:
+            withdraw(release=live, by=None, at=clock())
+        return found
+
+    with connection.execute_wrapper(meanwhile):
+        assert client.get(address).status_code == 200
+    assert done >= after
 
 
 def test_what_may_not_be_passed_on_is_named(make_indicator, put_live, client, licence):

@@ -8,7 +8,8 @@ import pytest
 
 from areas.groups import make_group
 from areas.models import Area
-from indicators.insight.comparison import comparison, key_of, places_of
+from indicators.insight.comparison import comparison, places_of
+from indicators.insight.live import key_of
 from indicators.models import Indicator, LiveSeries, Observation
 from tests.conftest import NOON, shares
 from tests.tiny_uk import COUNCILS, NEIGHBOURHOODS, WARDS

@@ -201,6 +201,16 @@ def test_what_is_not_clear_is_asked_and_nothing_is_kept(client):
     assert sorted(members) == sorted(COUNCILS[:3])
 
 
+def test_a_code_of_another_type_than_was_chosen_is_said_to_be_so(client):
+    fields = {"text": f"{COUNCILS[0]}\n{COUNCILS[1]}", "area_type": "ward"}
+    response = post(client, **fields)
+    said = f"<b>{COUNCILS[0]}</b> is Ashby, of another type (local authority) than you said"
+    assert response.status_code == 422
+    assert said in response.content.decode()
+    assert not AreaGroup.objects.exists()
+    assert post(client, **fields | {"area_type": "authority"}).status_code == 302
+
+
 def test_a_question_without_an_answer_is_asked_again(client):
     Area.objects.filter(code=COUNCILS[1]).update(name="Ashby")
     response = post(client, **{"text": "E06000903 Cedar", "ask-0": "Ashby"})

@@ -8,6 +8,7 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from datetime import date
 from itertools import product
 from statistics import median
 from typing import Any
@@ -19,6 +20,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from areas.importing import load
 from areas.models import Area, AreaOverlap, Edition
 from areas.roster import folded, roster
 from indicators.exports.files import FORMATS
@@ -119,8 +121,9 @@ def test_names_are_folded_as_the_database_folds_them():
 
 
 def test_many_numbers_are_written_as_one_is():
-    values = np.array([1234.56, -0.04, -1.5, 0.0, 12.35, 1e9, 0.05])
-    assert numbers(values, 1) == [number(v, 1) for v in values.tolist()]
+    values = np.array([0.0, -0.04, -1.5, -1.55, 12.35, 1234.567, -98765.4321, 1e9, 0.05, 0.5, 2.5])
+    for decimals in range(5):
+        assert numbers(values, decimals) == [number(v, decimals) for v in values.tolist()]
 
 
 # The answer
@@ -215,6 +218,20 @@ def test_ranks_are_counted_from_the_highest_among_the_scope(live):
             assert row["text"] == f"{value:.1f}%"
 
 
+def test_an_area_that_the_series_says_nothing_of_is_said_to_be_not_held(
+    make_indicator, put_live, client
+):
+    make_indicator()
+    put_live(shares([3.0, 1.0, 2.0], codes=COUNCILS[:3], edition="authority"))
+    assert "Dale Scotland no data: not held" in words(
+        page_of(client, "/indicators/share/?level=authority")
+    )
+    block = client.get("/map/authority/share/areas.json?block=0").json()
+    assert block["missing"] == ["", "", "", "not held"]
+    listed = client.get("/map/authority/share.json?within=K02000001").json()
+    assert listed["missing"] == block["missing"]
+
+
 def test_ranks_and_the_table_stop_at_the_scope(make_indicator, put_live, client):
     make_indicator(scope="E92000001")
     put_live(shares(SIXTEEN[:12], codes=NEIGHBOURHOODS[:12]))
@@ -225,6 +242,28 @@ def test_ranks_and_the_table_stop_at_the_scope(make_indicator, put_live, client)
     found = client.get("/map/lsoa/share/all.json").json()
     assert found["classes"][12:] == "----"
     assert "-" not in found["classes"][:12]
+
+
+def test_areas_without_a_lookup_are_in_the_nation_that_their_codes_say(
+    make_indicator, put_live, client
+):
+    """An edition may be loaded as it was issued, before anything says what it lies in."""
+    old = Edition.objects.create(
+        slug="authority-old", name="Old authorities", area_type_id="authority",
+        date=date(2011, 3, 27),
+    )  # fmt: skip
+    load.load_members(old, pl.Series(COUNCILS))
+    make_indicator(scope="E92000001", aggregation="none")
+    put_live(shares([3.0, 1.0, 2.0], codes=COUNCILS[:3], edition="authority-old"))
+    page = page_of(client, "/indicators/share/?level=authority-old")
+    assert ordered_codes(page) == [COUNCILS[0], COUNCILS[2], COUNCILS[1]]
+    assert "among 3 local authorities" in words(page)
+    assert client.get("/map/authority-old/share/all.json").json()["classes"][3] == "-"
+    here = roster(old, data_version())
+    assert here.within(Area.objects.get(code="S92000003")).tolist() == [False] * 3 + [True]
+    assert here.within(Area.objects.get(code="K03000001")).all()
+    # A region has no letter of its own: nothing says what lies in it.
+    assert not here.within(Area.objects.get(code="E12000901")).any()
 
 
 def ordered_codes(html: str) -> list[str]:

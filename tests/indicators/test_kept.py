@@ -37,6 +37,29 @@ def test_no_more_is_kept_than_was_allowed():
     assert len(kept._of[1]) <= 3
 
 
+def test_another_thread_that_turns_the_version_lends_nothing_to_this_one():
+    """What was kept under the first version is never an answer under the second."""
+
+    class Turning(Kept[int, str]):
+        """Turned to the second version by another thread between any two looks at it."""
+
+        looks = 0
+
+        @property
+        def _of(self):
+            self.looks += 1
+            return self.first if self.looks == 1 else self.second
+
+        @_of.setter
+        def _of(self, of):
+            self.second = of
+
+    kept = Turning(4)
+    kept.first, kept.second = (1, {1: "old"}), (2, {})
+    kept.looks = 0
+    assert kept.get(2, [1], lambda keys: dict.fromkeys(keys, "new")) == {1: "new"}
+
+
 @pytest.fixture
 def live(make_indicator, put_live):
     make_indicator()

@@ -5,10 +5,13 @@ import json
 import re
 
 import pytest
+from django.db import OperationalError
 
-from areas.models import Edition
+from areas.importing.report import moved
+from areas.models import Area, Edition
 from indicators.presenters.map import class_labels, shades
 from indicators.presenters.words import listed, number, ordinal
+from indicators.views import pages
 from tests.conftest import shares
 from tests.tiny_uk import COUNCILS, NEIGHBOURHOODS
 
@@ -35,8 +38,41 @@ def test_home_shows_a_map_once_incomes_are_live(make_indicator, put_live, client
     )  # fmt: skip
     assert "ran from" not in client.get("/").content.decode()  # Until its map is drawn.
     Edition.objects.filter(slug="authority").update(tile_hash="0" * 32)
+    moved()  # As baking does.
     page = client.get("/").content.decode()
     assert "ran from £1.0 in Dale to £4.0 in Ashby" in page
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([4.0, 2, 3, 1], "Pay ran from 1.0% in Dale to 4.0% in Ashby"),
+        # As printed, Birch and Dale are the same: neither is the lowest.
+        ([4.0, 1.01, 3, 1.02], "Pay ran from 1.0% in 2 local authorities to 4.0% in Ashby"),
+        ([2.0, 2, 2, 2], "Pay was 2.0% in 4 local authorities"),
+        ([2.0, None, None, None], "Pay was 2.0% in Ashby"),
+    ],
+)
+def test_the_map_names_the_ends_only_where_one_area_has_them(
+    make_indicator, put_live, client, values, said
+):
+    make_indicator("pay")
+    put_live(shares(values, codes=COUNCILS, edition="authority", indicator="pay"))
+    found = client.get("/map/authority/pay.json?within=K02000001").json()
+    assert found["sentence"] == said
+
+
+def test_home_counts_what_is_held_and_asks_little_once_it_is_warm(
+    live, make_indicator, client, django_assert_max_num_queries
+):
+    make_indicator("draft")  # Defined, and nothing is live of it.
+    Edition.objects.filter(slug="authority").update(tile_hash="0" * 32)
+    moved()
+    page = client.get("/").content.decode()
+    lasting = Area.objects.filter(valid_to__isnull=True).count()
+    assert f"{lasting} areas and 1 indicator are held here." in page
+    with django_assert_max_num_queries(6):
+        assert client.get("/").content.decode() == page
 
 
 def test_a_lower_case_code_leads_to_the_true_address(client):
@@ -65,6 +101,10 @@ def test_an_unknown_code_gets_a_helpful_404(client, code):
 
 
 def test_a_nearly_right_code_is_offered_its_neighbours(client):
+    # Of codes that begin alike, one that is no number is no neighbour.
+    Area.objects.create(
+        code="E06ABC", name="Elsewhere", area_type_id="authority", valid_from="2020-01-01"
+    )
     page = client.get("/areas/E06000909/").content.decode()
     assert "Ashby (E06000901)" in page
 
@@ -100,6 +140,8 @@ def test_map_values_are_kept_until_something_goes_live(live, put_live, client):
         f"/map/uk/share.json?within={COUNCILS[0]}",
         "/tiles/00000000000000000000000000000000/1/1/1.mvt",
         "/tiles/00000000000000000000000000000000/5/99999/1.mvt",
+        # More digits than Python reads as a number.
+        f"/tiles/{'0' * 32}/1/{'9' * 4400}/1.mvt",
         "/tiles/../../etc/passwd",
         "/nowhere/",
     ],
@@ -153,6 +195,31 @@ def test_health_and_readiness(client, settings):
     response = client.get("/readyz")
     assert response.status_code == 503
     assert "check REDIS_URL" in response.json()["redis"]
+
+
+def test_a_fault_of_ours_is_a_plain_page_that_asks_the_database_nothing(
+    client, monkeypatch, django_assert_num_queries
+):
+    def broken(*args):
+        raise OperationalError("the database is away")
+
+    monkeypatch.setattr(pages.Area.objects, "select_related", broken)
+    client.raise_request_exception = False
+    with django_assert_num_queries(0):
+        response = client.get(f"/areas/{COUNCILS[0]}/")
+    page = response.content.decode()
+    assert response.status_code == 500
+    assert "<title>Something went wrong – Levelup</title>" in page
+    assert "The fault is on our side" in page
+    assert "database is away" not in page
+
+
+def test_what_is_too_large_to_be_read_is_answered_with_a_sentence(client):
+    response = client.post("/groups/", {"name": "Mine", "text": "E06000901\n" * 300_000})
+    page = response.content.decode()
+    assert response.status_code == 400
+    assert "larger than any form here takes" in page
+    assert 'class="wordmark"' in page
 
 
 def test_a_profile_is_small(live, client):

@@ -310,14 +310,6 @@ def test_what_may_not_be_passed_on_is_left_out_of_files_and_named(several, put_l
     assert "may be shown here but not passed on" in alone.content.decode()
 
 
-def test_many_numbers_are_written_as_one_is():
-    import numpy as np
-
-    values = np.array([0.0, -0.04, -1.55, 12.35, 1234.567, -98765.4321, 1e9, 0.5, 2.5])
-    for decimals in range(5):
-        assert presenter.numbers(values, decimals) == [number(v, decimals) for v in values]
-
-
 def test_bars_run_from_nought_and_only_where_that_is_honest(several):
     area = Area.objects.select_related("area_type").get(code=COUNCILS[0])
     level = next(one for one in levels(area) if one.edition.slug == "lsoa")

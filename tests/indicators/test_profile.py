@@ -1,13 +1,16 @@
 """The profile of a place against a slow, obvious second version."""
 
 import math
+from datetime import date
 
 import polars as pl
 import pytest
 
-from areas.models import Area
-from indicators.insight.profile import profile
-from indicators.models import LiveSeries, Observation
+from areas.models import Area, AreaType, Edition
+from indicators.insight.live import Live
+from indicators.insight.profile import matching, profile
+from indicators.models import LiveSeries, Observation, Series
+from indicators.presenters.figure import peers
 from tests.conftest import shares
 from tests.tiny_uk import COUNCILS, NEIGHBOURHOODS, WARDS, members, overlaps
 
@@ -121,6 +124,36 @@ def test_ranks_never_cross_the_scope(several):
     assert figures["pay"].ranks[0].out_of == 12
 
 
+@pytest.mark.parametrize(
+    ("kind", "group", "words"),
+    [
+        ("county", ("South East", "region"), "counties in the South East"),
+        ("county", ("England", "country"), "counties in England"),
+        ("county", ("Great Britain", "country-group"), "counties in England"),
+        ("region", ("United Kingdom", "uk"), "regions in England"),
+        ("authority", ("United Kingdom", "uk"), "authorities in the United Kingdom"),
+        ("authority", ("South East", "region"), "authorities in the South East"),
+    ],
+)
+def test_a_rank_names_the_group_that_it_is_in(kind, group, words):
+    """What only England has is ranked in England; in a region of it, in that region."""
+    plural = {"county": "counties", "region": "regions", "authority": "authorities"}[kind]
+    series = Series(
+        edition=Edition(area_type=AreaType(slug=kind, name_plural=plural)), n_values=6, n_members=6
+    )
+    name, slug = group
+    assert peers(series, Area(name=name, area_type=AreaType(slug=slug))) == words
+
+
+def test_a_benchmark_is_of_the_very_same_period_its_kind_included():
+    year = (date(2022, 4, 1), date(2023, 3, 31), "2022–23")
+    fiscal, rolling = (
+        Live(n, 1, 1, kind, *year) for n, kind in ((1, "financial-year"), (2, "span"))
+    )
+    assert matching([rolling, fiscal], fiscal) is fiscal
+    assert matching([rolling], fiscal) is None
+
+
 def test_a_best_fit_ward_says_how_it_was_made(several, client):
     page = client.get(f"/areas/{WARDS[2]}/").content.decode()
     assert "added up by best fit from smaller areas" in page
@@ -157,6 +190,18 @@ def test_a_suppressed_figure_is_a_reason_and_never_nought(make_indicator, put_li
     put_live(shares([None, *SIXTEEN[1:]], markers=["c"] + [""] * 15))
     page = client.get(f"/areas/{NEIGHBOURHOODS[0]}/").content.decode()
     assert "No data: suppressed to protect people" in page
+
+
+def test_a_line_over_time_says_where_its_series_breaks(make_indicator, put_live, client):
+    make_indicator(aggregation="none")
+    for n, (period, marker) in enumerate(zip(PERIODS, ("", "b", ""), strict=True)):
+        values = [x + n for x in SIXTEEN]
+        put_live(shares(values, period=period, markers=[marker, *[""] * 15]), f"year-{n}")
+    said = "There is a break in the series at 21 March 2020."
+    here, other = (client.get(f"/areas/{c}/").content.decode() for c in NEIGHBOURHOODS[:2])
+    assert here.count(said) == 2  # In the words for those who see no line, and below it.
+    assert said not in other
+    assert said in client.get(f"/areas/{NEIGHBOURHOODS[0]}/figures/share.svg").content.decode()
 
 
 @pytest.mark.parametrize("code", [COUNCILS[0], WARDS[0], NEIGHBOURHOODS[0], "K02000001"])

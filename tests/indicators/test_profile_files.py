@@ -9,9 +9,11 @@ import xml.etree.ElementTree as ET
 import polars as pl
 import pytest
 
+from areas.groups import make_group
+from areas.models import Area
 from indicators.exports import picture
 from indicators.models import Indicator, Observation, Release
-from tests.conftest import shares
+from tests.conftest import NOON, shares
 from tests.tiny_uk import COUNCILS, NEIGHBOURHOODS
 
 pytestmark = pytest.mark.django_db
@@ -88,6 +90,21 @@ def test_the_whole_profile_is_a_row_a_figure_and_agrees_with_the_store(live, cli
     assert same["value"].to_list() == rows["value"].to_list()
     features = client.get(f"{HERE}figures.geojson").json()["features"]
     assert [f["properties"]["share"] for f in features] == pytest.approx([3.5])
+
+
+def test_the_middle_of_a_group_is_never_passed_off_as_its_figure(make_indicator, put_live, client):
+    make_indicator("pay", aggregation="none")
+    make_indicator("share")
+    at = {"codes": COUNCILS, "edition": "authority"}
+    put_live(shares([5.0, 7, 9, 3], indicator="pay", **at), "pay")
+    put_live(shares([5.0, 7, 9, 3], indicator="share", **at), "share")
+    ids = list(Area.objects.filter(code__in=COUNCILS[1:3]).values_list("pk", flat=True))
+    group = make_group(name="Both", area_ids=ids, at=NOON)
+    rows = table(client, f"{HERE}figures.csv?with={group.token}")
+    said = {r["indicator"]: (r["group_value"], r["group_is"]) for r in rows.iter_rows(named=True)}
+    assert said["pay"][0] == pytest.approx(8.0)
+    assert said["pay"][1].startswith("middle of 2 of 2 areas, which run from 7.0 to 9.0")
+    assert said["share"] == (pytest.approx(8.0), "all 2 areas taken together")
 
 
 def test_what_is_not_held_is_a_row_with_its_reason(make_indicator, put_live, client):

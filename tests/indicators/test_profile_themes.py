@@ -133,6 +133,10 @@ def test_a_group_of_ones_own_stands_beside_the_other_benchmarks(many, client):
     assert f"?theme=health&amp;with={group.token}#health" in page
     rows = client.get(f"{HERE}figures/people-1.csv", {"with": group.token}).content.decode()
     assert "benchmark: group" in rows
+    # The files beside the page hold what the page shows, and paper names an address that works.
+    for extension in ("csv", "xlsx", "parquet", "geojson"):
+        assert f'href="{HERE}figures.{extension}?with={group.token}"' in page
+    assert f"http://testserver{HERE}?theme=all&amp;with={group.token}</p>" in page
 
 
 def test_a_neighbourhood_has_the_same_themes(many, client):

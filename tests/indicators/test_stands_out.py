@@ -67,3 +67,11 @@ def test_many_areas_on_one_value_do_not_stand_out(make_indicator, put_live, monk
     make_indicator()
     put_live(shares([0.0] * 8 + SIXTEEN[8:]))
     assert stands_out.among_all(standpoint(area(NEIGHBOURHOODS[0])), contents()) == []
+
+
+def test_of_few_peers_it_is_not_said_that_nothing_stands_out(several, client):
+    """North has the lowest of two: that is no distinction, and it is not the middle either."""
+    said = "is among the highest or the lowest tenth of"
+    assert said in client.get(f"/areas/{NEIGHBOURHOODS[7]}/").content.decode()
+    assert said not in client.get("/areas/E12000901/").content.decode()
+    assert said not in client.get(f"/areas/{COUNCILS[1]}/").content.decode()

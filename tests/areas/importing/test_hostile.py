@@ -20,6 +20,7 @@ from areas.importing.postcodes import PostcodeOptions, import_postcodes
 from areas.importing.report import Refused
 from tests.areas.importing.files import geojson
 from tests.areas.importing.test_areas import everything
+from tests.tiny_uk import WARDS
 
 
 def packed(**files: bytes) -> bytes:
@@ -108,6 +109,23 @@ def test_each_is_refused_by_every_importer_in_a_sentence(what, tmp_path):
         assert "Traceback" not in report.text()
     assert any(sentence in p for report in reports for p in report.problems), reports
     assert everything() == before
+
+
+@pytest.mark.django_db
+def test_of_several_files_in_a_zip_none_is_taken_in_silence(tmp_path):
+    """Each says so by the name that its giver knows, not by that under which it is kept."""
+    kept = tmp_path / ("f" * 64)
+    names = f"code,name_cy\n{WARDS[0]},Aberonnen\n".encode()
+    kept.write_bytes(packed(**{"a.csv": names, "b.csv": names}))
+    areas = AreaOptions(edition="new", area_type="ward", date=date(2025, 5, 1), no_outlines=True)
+    overlaps = OverlapOptions(from_edition="ward", to_edition="authority", kind="exact")
+    for do, options in (
+        (import_names, NameOptions()), (import_areas, areas), (import_overlaps, overlaps)
+    ):  # fmt: skip
+        report = do(file=kept, options=options, commit=True, name="given.zip")
+        (problem,) = report.problems
+        assert problem.startswith("given.zip holds 2 files (given.zip: a.csv, given.zip: b.csv)")
+        assert "fff" not in problem
 
 
 def test_a_bomb_is_stopped_at_the_limit(tmp_path):
