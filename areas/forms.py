@@ -138,10 +138,22 @@ class NamesForm(FileForm):
     sheet = text("Sheet", "When a workbook has several.")
 
 
+class NumbersForm(FileForm):
+    """What another numbering calls the areas, such as that of the Department for Education."""
+
+    scheme = forms.CharField(
+        label="Whose numbers", max_length=40, help_text="Such as DfE or Nomis."
+    )
+    number_column = text("Column of numbers")
+    code_column = text("Column of official codes")
+    sheet = text("Sheet", "When a workbook has several.")
+
+
 FORMS: dict[str, type[FileForm]] = {
     Kind.AREAS: AreasForm,
     Kind.OVERLAPS: OverlapsForm,
     Kind.CHANGES: ChangesForm,
     Kind.POSTCODES: PostcodesForm,
     Kind.NAMES: NamesForm,
+    Kind.NUMBERS: NumbersForm,
 }

@@ -275,6 +275,17 @@ class AreaChange(models.Model):
         ]
 
 
+class AreaNumber(models.Model):
+    """What another numbering (`scheme`: DfE, Nomis) calls an area, in capitals as it is written."""
+
+    number = models.CharField(max_length=40, primary_key=True)
+    scheme = models.CharField(max_length=40)
+    area = models.ForeignKey(Area, models.CASCADE, related_name="numbers")
+
+    def __str__(self) -> str:
+        return f"{self.number} ({self.scheme})"
+
+
 class Postcode(models.Model):
     """A postcode, written without a space, and the smallest areas that hold or held it.
 
@@ -385,6 +396,7 @@ class GeographyFile(models.Model):
         CHANGES = "changes", "Code history"
         POSTCODES = "postcodes", "Postcodes"
         NAMES = "names", "Names"
+        NUMBERS = "numbers", "Other numberings"
 
     class Status(models.TextChoices):
         WAITING = "waiting", "waiting to be checked"

@@ -20,6 +20,7 @@ from django.db.models import Q
 from areas import tiles
 from areas.importing.changes import ChangeOptions, import_changes
 from areas.importing.names import NameOptions, import_names
+from areas.importing.numbers import NumberOptions, import_numbers
 from areas.importing.overlaps import OverlapOptions, import_overlaps
 from areas.importing.places import AreaOptions, import_areas
 from areas.importing.postcodes import PostcodeOptions, import_postcodes
@@ -34,6 +35,7 @@ IMPORTERS: dict[str, tuple[Any, Any]] = {
     Kind.CHANGES: (import_changes, ChangeOptions),
     Kind.POSTCODES: (import_postcodes, PostcodeOptions),
     Kind.NAMES: (import_names, NameOptions),
+    Kind.NUMBERS: (import_numbers, NumberOptions),
 }
 # A web upload may unpack to this many times its own limit.
 UNPACKS_TO = 10

@@ -213,6 +213,15 @@ def locate(longitude: pl.Series, latitude: pl.Series) -> pl.Series:
     return points.join(found, on=["lon", "lat"], how="left", maintain_order="left")["code"]
 
 
+def numbers() -> dict[str, str]:
+    """Return the official code of every number of another numbering that was loaded."""
+    frame = fetch_columns(
+        "SELECT n.number, a.code FROM areas_areanumber n JOIN areas_area a ON a.id = n.area_id",
+        {"number": pl.String, "code": pl.String},
+    )
+    return dict(frame.iter_rows())
+
+
 def known(recognising: Any, geography: Geography) -> Any:
     """Return all of it as the `Known` of the package `recognising`, saved layouts with shipped."""
     saved = [
@@ -228,6 +237,7 @@ def known(recognising: Any, geography: Geography) -> Any:
         indicators=indicators(),
         markers={m.letters: (m.missing, m.meaning) for m in MARKERS if m.letters},
         layouts=[*recognising.shipped(), *saved],
+        aliases=numbers(),
         postcodes=postcodes,
         locate=locate,
     )

@@ -568,7 +568,8 @@ def map_bytes(site: str) -> list[Figure]:
 
     from tests.site.conftest import ARGUMENTS, CHROMIUM
 
-    first, second = (f"/indicators/{s}/?level=lsoa-2011" for s in ("household-size", "density"))
+    slugs = ("household-size", "population-density")
+    first, second = (f"/indicators/{slug}/?level=lsoa-2011" for slug in slugs)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         page = browser.new_page(viewport={"width": 1440, "height": 900})

@@ -21,6 +21,7 @@ django.setup()
 from areas import tiles  # noqa: E402
 from areas.importing.changes import ChangeOptions, import_changes  # noqa: E402
 from areas.importing.names import NameOptions, import_names  # noqa: E402
+from areas.importing.numbers import NumberOptions, import_numbers  # noqa: E402
 from areas.importing.overlaps import OverlapOptions, import_overlaps  # noqa: E402
 from areas.importing.places import AreaOptions, import_areas  # noqa: E402
 from areas.importing.postcodes import PostcodeOptions, import_postcodes  # noqa: E402
@@ -224,6 +225,8 @@ PLAN = [
     Entry("import_names", "lookups/msoa_names.csv.gz", {"code_column": "MSOACD"}),
     Entry("import_names", "lookups/ons_explore_local_statistics_areas_list.json", {
         "code_column": "areacd", "name_column": "areanm"}),
+    Entry("import_numbers", "releases/dfe_free_school_meals_2020_21/fsm_time_series.csv",
+          {"scheme": "DfE"}),
     Entry("import_postcodes", "lookups/trafford_postcodes_sample.csv.gz", {"part": True}),
     # Classes of places: an edition of classes, and which class each neighbourhood is of.
     *[entry for f, below, year, day in RURAL for entry in (
@@ -239,6 +242,7 @@ IMPORTERS: dict[str, tuple[Any, Any]] = {
     "import_changes": (import_changes, ChangeOptions),
     "import_postcodes": (import_postcodes, PostcodeOptions),
     "import_names": (import_names, NameOptions),
+    "import_numbers": (import_numbers, NumberOptions),
 }
 
 

@@ -23,15 +23,6 @@ def area_of(frame: pl.DataFrame, columns: Sequence[Column], known: Known) -> Are
     by_code = coded(frame, columns)
     if by_code:
         return AreaColumns(by_code, "code", names=names_beside(by_code[0], columns), points=points)
-    posts = [c for c in columns if c.postcodes >= 0.8 and c.filled]
-    if posts:
-        return AreaColumns([posts[0].heading], "postcode", points=points)
-    across = headings_across(columns, known)
-    if across:
-        return across
-    named = by_name(frame, columns, known)
-    if named:
-        return named
     aliased = [
         c
         for c in columns
@@ -42,7 +33,17 @@ def area_of(frame: pl.DataFrame, columns: Sequence[Column], known: Known) -> Are
         and re.search(r"\b(?:code|la|lea|dfe|estab|geography|nomis)\b", c.words)
     ]
     if aliased:
-        return AreaColumns([aliased[0].heading], "code")
+        number = aliased[0].heading
+        return AreaColumns([number], "code", names=names_beside(number, columns), points=points)
+    posts = [c for c in columns if c.postcodes >= 0.8 and c.filled]
+    if posts:
+        return AreaColumns([posts[0].heading], "postcode", points=points)
+    across = headings_across(columns, known)
+    if across:
+        return across
+    named = by_name(frame, columns, known)
+    if named:
+        return named
     if points:
         return AreaColumns(points, "point")
     return None
