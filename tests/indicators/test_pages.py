@@ -3,6 +3,8 @@
 import gzip
 import json
 import re
+import subprocess
+import sys
 
 import pytest
 from django.db import OperationalError
@@ -23,6 +25,13 @@ SIXTEEN = [float(n) for n in range(1, 17)]
 def live(make_indicator, put_live):
     make_indicator()
     return put_live(shares(SIXTEEN))
+
+
+def test_a_worker_has_read_every_address_before_it_is_ready():
+    """Else the first reader of each process waits for all that pages are made by."""
+    ask = "import sys, levelup_site.wsgi; print('indicators.views.pages' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "True"
 
 
 def test_home_answers_before_anything_is_loaded(client):
