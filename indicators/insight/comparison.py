@@ -49,8 +49,8 @@ class Column:
     """One indicator, in the period that was chosen for all rows.
 
     `values`, `markers`, `held`, `series_ids`: shape (rows,). `held` where the series has a row at
-    all. Where a later period is held for some rows only, `later` is its label and `n_later` how
-    many of the rows that choose have it.
+    all. Where a later period is held for fewer rows, `later` is its label and `n_later` how many
+    of the rows that choose have it, where `n_held` have this one.
     """
 
     indicator: Indicator
@@ -61,6 +61,7 @@ class Column:
     period: Live | None = None
     later: str = ""
     n_later: int = 0
+    n_held: int = 0
 
 
 @dataclass
@@ -168,6 +169,7 @@ def comparison(
             at = next(i for i, count in enumerate(counts) if count >= wanted)
             if at > 0 and counts[0] > 0 and chosen.period is not None:
                 tried[at].later, tried[at].n_later = chosen.period.period, counts[0]
+                tried[at].n_held = counts[at]
             chosen = tried[at]
         columns.append(chosen)
     found = Comparison(places, n_choosing, columns)

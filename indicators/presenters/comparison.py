@@ -253,8 +253,8 @@ def column_notes(column: Column, shown: Sequence[Series]) -> list[str]:
     notes = []
     if column.later and column.period:
         notes.append(
-            f"{column.period.period} is the latest that most have; {column.later} is held for "
-            f"{column.n_later:,} of them."
+            f"{column.period.period} is shown, which is held for {column.n_held:,} of them; "
+            f"{column.later} is held for {column.n_later:,}."
         )
     derived = [s for s in shown if s.origin == Series.Origin.AGGREGATE]
     if derived:

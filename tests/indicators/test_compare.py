@@ -95,12 +95,22 @@ def words(markup: str) -> str:
 
 def test_a_newer_period_that_some_lack_is_said(several, client):
     page = words(get(client, f"?areas={FOUR}&show=share"))
-    assert (
-        "21 March 2020 is the latest that most have; 21 March 2021 is held for 3 of them." in page
-    )
+    said = "21 March 2020 is shown, which is held for 4 of them; 21 March 2021 is held for 3."
+    assert said in page
     page = words(get(client, f"?areas={','.join(COUNCILS[:3])}&show=share"))
     assert "21 March 2020" not in page
     assert "From 50.0% in Ashby to 70.0% in Cedar." in page
+
+
+def test_a_period_that_few_have_is_not_said_to_be_that_of_most(make_indicator, put_live, client):
+    make_indicator("few", aggregation="none")
+    for n, period in ((2, "2020-03-21"), (1, "2021-03-21")):
+        at = {"codes": COUNCILS[:n], "edition": "authority", "indicator": "few"}
+        put_live(shares([5.0, 6.0][:n], period=period, **at), f"few-{n}")
+    page = words(get(client, f"?areas={FOUR}&show=few"))
+    assert (
+        "21 March 2020 is shown, which is held for 2 of them; 21 March 2021 is held for 1." in page
+    )
 
 
 def test_a_few_areas_are_on_charts_with_a_mark_each(several, client):
