@@ -420,8 +420,8 @@ class TableRows:
         groups: dict[tuple[str, ...], list[Figure]] = {}
         for figure in one.figures:
             value = "_value" if one.area.across else figure.value
-            columns = (value, figure.lower, figure.upper, figure.numerator, figure.denominator)
-            columns = (*columns, figure.marker, figure.part)
+            columns = (value, figure.lower, figure.upper, figure.numerator, figure.denominator,
+                       figure.marker, figure.part)  # fmt: skip
             key = (*columns, *sorted(figure.where)) if figure.where else (
                 *columns, "|", figure.indicator, figure.breakdown, figure.period
             )  # fmt: skip
