@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 
+from indicators.releases.recognising.applying import HALF, PART, completed
 from indicators.releases.stage import COLUMNS, SERIES_KEY
 
 PART_ROWS = 2_000_000
@@ -81,8 +82,7 @@ def write_parts(
     `index.json` comes last: a folder without it was not finished.
     """
     whole = folder / "rows.parquet"
-    counts = write_whole(batches, whole)
-    counts.write_parquet(folder / KEYS)
+    counts, apart = write_whole(batches, whole)
     rows = int(counts["rows"].sum())
     if rows <= most_rows:
         names = ["part-0000.parquet"]
@@ -90,20 +90,41 @@ def write_parts(
     else:
         names = spread(whole, share_out(counts, most_rows), folder)
         whole.unlink()
+    if apart:
+        counts = pl.concat([complete(folder / name) for name in names])
+        rows = int(counts["rows"].sum())
+    counts.write_parquet(folder / KEYS)
     draft = folder / f"{INDEX}.part"
     draft.write_text(json.dumps({"rows": rows, "names": names}), encoding="utf-8")
     draft.replace(folder / INDEX)
     return Parts(folder, rows, tuple(names))
 
 
-def write_whole(batches: Iterable[pl.DataFrame], to: Path) -> pl.DataFrame:
-    """Write rows in the order they come; return how many there are of each series."""
+def complete(path: Path) -> pl.DataFrame:
+    """Put parts in rows of their own beside their values in a file; return how many rows remain.
+
+    All rows of a series lie in one file, which is small enough to be held.
+    """
+    frame = completed(pl.read_parquet(path))
+    draft = path.with_suffix(".draft")
+    frame.write_parquet(draft, compression="zstd", compression_level=1)
+    draft.replace(path)
+    return frame.group_by(SERIES_KEY, maintain_order=True).agg(pl.len().alias("rows"))
+
+
+def write_whole(batches: Iterable[pl.DataFrame], to: Path) -> tuple[pl.DataFrame, bool]:
+    """Write rows in the order they come; return how many there are of each series.
+
+    Also whether some hold parts of other rows' figures.
+    """
     empty = pl.DataFrame(schema=SCHEMA)
     schema = empty.to_arrow(compat_level=pl.CompatLevel.oldest()).schema
     counts = empty.group_by(SERIES_KEY, maintain_order=True).agg(pl.len().alias("rows"))
+    apart = False
     with pq.ParquetWriter(to, schema, compression="zstd", compression_level=1) as writer:
         for batch in batches:
             frame = conform(batch)
+            apart = apart or bool(frame["marker"].is_in([PART, HALF]).any())
             writer.write_table(frame.to_arrow(compat_level=pl.CompatLevel.oldest()))
             new = frame.group_by(SERIES_KEY, maintain_order=True).agg(pl.len().alias("rows"))
             counts = (
@@ -111,7 +132,7 @@ def write_whole(batches: Iterable[pl.DataFrame], to: Path) -> pl.DataFrame:
                 .group_by(SERIES_KEY, maintain_order=True)
                 .agg(pl.col("rows").sum())
             )
-    return counts
+    return counts, apart
 
 
 def share_out(counts: pl.DataFrame, most_rows: int) -> pl.DataFrame:

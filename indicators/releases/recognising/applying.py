@@ -6,6 +6,7 @@ Memory is bounded by a batch, whatever the length of a table.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -17,7 +18,13 @@ from indicators.releases.reading.numbers import parse_numbers
 from indicators.releases.recognising import words
 from indicators.releases.recognising.columns import clean_codes, read_periods
 from indicators.releases.recognising.known import Known, plain_names
-from indicators.releases.recognising.mapping import Figure, Mapping, MappingError, TableMapping
+from indicators.releases.recognising.mapping import (
+    Figure,
+    Mapping,
+    MappingError,
+    PeriodFrom,
+    TableMapping,
+)
 from indicators.statistics.markers import MARKERS, POSITION
 
 CELLS = 2_000_000
@@ -41,7 +48,10 @@ COLUMNS: dict[str, type[pl.DataType]] = {
 }
 # What records are counted by.
 TALLY = ["_code", "_edition", "_period", "_category"]
+QUARTER = re.compile(r"\bquarters?\b|\bqtrs?\b")
 MISSING_LETTERS = [marker.letters for marker in MARKERS if marker.missing]
+# Markers of rows that hold a part of another row's figure, until they are put beside it.
+PART, HALF = "(part)", "(half-width)"
 # Status letters that say a value is an ordinary one.
 ORDINARY = ("a", "n", "normal", "normal value", "free", "f (free)", "v", "0", "ns", "t")
 
@@ -60,7 +70,7 @@ class Applied:
         return self.batches()
 
     def batches(self) -> Iterator[pl.DataFrame]:
-        """Yield frames with the columns of COLUMNS.
+        """Yield frames with the columns of COLUMNS; `completed` joins parts in rows of their own.
 
         `code` is null where the area could not be told, `edition` "" where no edition listed holds
         it; `period` is "" where it could not be read. Raises MappingError where a table of the
@@ -87,7 +97,7 @@ class Applied:
     def frame(self) -> pl.DataFrame:
         """Return all rows at once: for what is known to be small."""
         frames = list(self.batches())
-        return pl.concat(frames) if frames else pl.DataFrame(schema=COLUMNS)
+        return completed(pl.concat(frames)) if frames else pl.DataFrame(schema=COLUMNS)
 
     @property
     def problems(self) -> pl.DataFrame:
@@ -339,7 +349,7 @@ class TableRows:
             return rows.with_columns(pl.lit(period.text).alias("_period"))
         kinds = pl.col(period.kind_column) if period.kind_column else pl.lit(period.kind)
         asked = rows.select(
-            pl.col(period.column).alias("_text"), kinds.fill_null("").alias("_kind")
+            period_text_of(period).alias("_text"), kinds.fill_null("").alias("_kind")
         )
         for kind, texts in asked.unique().group_by("_kind"):
             said = str(kind[0])
@@ -410,9 +420,10 @@ class TableRows:
         groups: dict[tuple[str, ...], list[Figure]] = {}
         for figure in one.figures:
             value = "_value" if one.area.across else figure.value
-            columns = (value, figure.lower, figure.upper, figure.numerator, figure.denominator)
-            key = (*columns, figure.marker, *sorted(figure.where)) if figure.where else (
-                *columns, figure.marker, "|", figure.indicator, figure.breakdown, figure.period
+            columns = (value, figure.lower, figure.upper, figure.numerator, figure.denominator,
+                       figure.marker, figure.part)  # fmt: skip
+            key = (*columns, *sorted(figure.where)) if figure.where else (
+                *columns, "|", figure.indicator, figure.breakdown, figure.period
             )  # fmt: skip
             groups.setdefault(key, []).append(figure)
         read: dict[str, pl.DataFrame] = {}
@@ -433,6 +444,10 @@ class TableRows:
                     strict=True,
                 )
             }
+            if first.part:
+                held = "upper" if first.part == "half-width" else first.part
+                nothing = self.numbers(rows, "", read)
+                parts = {**dict.fromkeys(NUMBERS, nothing), held: parts["value"]}
             frame = frame.with_columns(
                 *(parts[name]["values"].alias(name) for name in NUMBERS),
                 parts["value"]["markers"].alias("_cell"),
@@ -469,7 +484,7 @@ class TableRows:
             yield frame.select(
                 "indicator", "_own", "_when", "_scale", "code", "_edition", "_period",
                 "_breakdown", "row", "_given", "_name", *NUMBERS, "_cell", "_status",
-                pl.lit(first.value).alias("_column"),
+                pl.lit(first.value).alias("_column"), pl.lit(first.part).alias("_part"),
             )  # fmt: skip
         lost = rows.filter(~matched)
         if lost.height:
@@ -602,6 +617,14 @@ class TableRows:
             pl.lit(one.file).alias("file"),
             pl.lit(one.sheet).alias("sheet"),
         )
+        if (frame["_part"] != "").any():
+            mark = (
+                pl.when(pl.col("_part") == "half-width").then(pl.lit(HALF)).otherwise(pl.lit(PART))
+            )
+            there = pl.any_horizontal(pl.col(NUMBERS).is_not_null())
+            frame = frame.with_columns(
+                pl.when(pl.col("_part") != "").then(mark).otherwise("marker").alias("marker")
+            ).filter((pl.col("_part") == "") | there)
         return frame.select(pl.col(name).cast(kind) for name, kind in COLUMNS.items())
 
     # --- Records
@@ -619,6 +642,8 @@ class TableRows:
             if rows.is_empty():
                 continue
             rows = self.dated(self.placed(rows)).filter(pl.col("_code").is_not_null())
+            if count.span:
+                rows = rows.with_columns(spanned(pl.col("_period"), count.span).alias("_period"))
             category = pl.col(count.categories) if count.categories else pl.lit("")
             part = (
                 rows.with_columns(category.fill_null("not stated").alias("_category"))
@@ -643,6 +668,78 @@ class TableRows:
             pl.lit(self.one.file).alias("file"),
             pl.lit(self.one.sheet).alias("sheet"),
         )
+
+
+def period_text_of(period: PeriodFrom) -> pl.Expr:
+    """Return the text that tells a row's period, with the quarter or month of its year if apart."""
+    text = pl.col(period.column)
+    if not period.within:
+        return text
+    within = pl.col(period.within).str.strip_chars()
+    number = within.str.extract(r"^(?:[A-Za-z]+ ?)?(\d{1,2})$", 1)
+    if QUARTER.search(words.plain(period.within)):
+        return pl.concat_str(text, pl.lit(" Q"), number)
+    return (
+        pl.when(number.is_null())
+        .then(pl.concat_str(text, pl.lit(" "), within))
+        .otherwise(pl.concat_str(text, pl.lit("-"), number.str.zfill(2)))
+    )
+
+
+def spanned(period: pl.Expr, span: str) -> pl.Expr:
+    """Return days (2022-03-05) as the month or year that they are in; other periods stay."""
+    first = {"P1M": period.str.slice(0, 7) + "-01", "P1Y": period.str.slice(0, 4) + "-01-01"}[span]
+    return (
+        pl.when(period.str.contains(r"^\d{4}-\d\d-\d\d$"))
+        .then(first + f"/{span}")
+        .otherwise(period)
+    )
+
+
+def completed(frame: pl.DataFrame) -> pl.DataFrame:
+    """Put limits and parts that stood in rows of their own beside the values they belong to.
+
+    `frame` has the columns of COLUMNS, with all rows of a series. Where no value stands, both
+    parts of a rate are kept as one row, and anything else as a value that is not available.
+    """
+    apart = pl.col("marker").is_in([PART, HALF])
+    if not frame.select(apart.any()).item():
+        return frame
+    key = ["indicator", "breakdown", "edition", "period", "code"]
+    half = pl.col("upper").filter(pl.col("marker") == HALF).first().alias("_half")
+    rest = [c for c in frame.columns if c not in (*key, *NUMBERS, "marker")]
+    parts = (
+        frame.filter(apart)
+        .group_by(key, maintain_order=True)
+        .agg(
+            half,
+            *(pl.col(n).filter(pl.col("marker") == PART).drop_nulls().first() for n in NUMBERS[1:]),
+            pl.col(rest).first(),
+        )
+    )
+    own = frame.filter(~apart)
+    both = own.join(
+        parts.drop(rest), on=key, how="left", nulls_equal=True, maintain_order="left",
+        suffix="_apart",
+    )  # fmt: skip
+    there = pl.col("value").is_not_null()
+    way = {"lower": pl.col("value") - pl.col("_half"), "upper": pl.col("value") + pl.col("_half")}
+    both = both.with_columns(
+        pl.coalesce(
+            name,
+            pl.when(there | pl.lit(name in NUMBERS[3:])).then(f"{name}_apart"),
+            *([way[name].round(9)] if name in way else []),
+        ).alias(name)
+        for name in NUMBERS[1:]
+    ).select(frame.columns)
+    alone = parts.join(own.select(key).unique(), on=key, how="anti", nulls_equal=True)
+    rate = pl.col("numerator").is_not_null() & pl.col("denominator").is_not_null()
+    alone = alone.with_columns(
+        pl.lit(None, dtype=pl.Float64).alias("value"),
+        *(pl.lit(None, dtype=pl.Float64).alias(name) for name in ("lower", "upper")),
+        pl.when(rate).then(pl.lit("")).otherwise(pl.lit("x")).alias("marker"),
+    )
+    return pl.concat([both, alone.select(frame.columns)])
 
 
 def counts(indicator: str, tallies: Sequence[pl.DataFrame]) -> Iterator[pl.DataFrame]:

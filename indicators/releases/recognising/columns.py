@@ -29,11 +29,13 @@ COMMA_FORM = r"^-?\d{1,3}(?:\.\d{3})*,\d+$|^-?\d+,\d{1,2}$|^-?\d{1,3},\d{4,}$"
 # 1,954 has a comma between thousands, unless others of its column can only be decimals: 0,5.
 THOUSANDS_FORM = r"^-?[1-9]\d{0,2}(?:,\d{3})+$"
 MOST_PERIODS = 3_000
+# Around codes that were kept from being read as numbers: '95AA01S1.
+QUOTED = " \t'\"`\u2018\u2019\u00a0"
 
 
 def clean_codes(texts: pl.Expr) -> pl.Expr:
     """Return codes in capitals, without spaces around or a name behind."""
-    upper = texts.str.strip_chars().str.to_uppercase()
+    upper = texts.str.strip_chars(QUOTED).str.to_uppercase()
     return pl.coalesce(upper.str.extract(LEADING, 1), upper)
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 AREA_BY = ("code", "name", "postcode", "point")
 PERIOD_FROM = ("text", "column", "heading", "title", "file name")
+PARTS = ("", "lower", "upper", "half-width", "numerator", "denominator")
+SPANS = ("", "P1M", "P1Y")
 AGGREGATIONS = ("sum", "ratio", "weighted-mean", "none")
 NEW = "new:"
 
@@ -44,6 +46,7 @@ class PeriodFrom:
 
     `text` is a period (2021-01-01/P1Y) unless `source` is "column", when `column` holds periods as
     the publisher writes them and `kind` (or the column `kind_column`) says of what kind they are.
+    `within` is a column of the quarter or month of the year in `column`.
     """
 
     source: str = "text"
@@ -51,6 +54,7 @@ class PeriodFrom:
     column: str = ""
     kind: str = ""
     kind_column: str = ""
+    within: str = ""
 
 
 @dataclass
@@ -58,7 +62,8 @@ class Figure:
     """One figure: its indicator, and the columns of its value, limits, parts and marker.
 
     `where` tells the rows that hold it in a long table; `period` is its own where years are
-    columns. Values and limits are multiplied by `scale`.
+    columns. Values and limits are multiplied by `scale`. Where limits and parts stand in rows of
+    their own, `part` says which of them the rows of `where` hold.
     """
 
     indicator: str
@@ -72,15 +77,20 @@ class Figure:
     marker: str = ""
     scale: float = 1.0
     where: dict[str, str] = field(default_factory=dict)
+    part: str = ""
 
 
 @dataclass
 class Count:
-    """Rows are records, counted to areas; also for each value of `categories`, if given."""
+    """Rows are records, counted to areas; also for each value of `categories`, if given.
+
+    Where they have days, they are counted by the month or year of `span` (P1M, P1Y).
+    """
 
     indicator: str
     categories: str = ""
     dimension: str = ""
+    span: str = ""
 
 
 @dataclass
@@ -193,16 +203,25 @@ def table_refusals(table: TableMapping, where: str) -> None:
     if table.period.source == "column" and not table.period.column:
         wrong(where, "the period's column is not named")
     asked = [*table.area.columns, table.area.names, table.area.parents, *table.area.points]
-    asked += [table.period.column, table.period.kind_column, *table.keep, *table.breakdowns]
+    asked += [table.period.column, table.period.kind_column, table.period.within]
+    asked += [*table.keep, *table.breakdowns]
     for figure in table.figures:
         if not figure.value and not table.area.across:
             wrong(where, f"no column is said to hold the values of “{figure.indicator}”")
         if not figure.indicator:
             wrong(where, "a figure has no indicator")
+        if figure.part not in PARTS or (figure.part and not figure.where):
+            wrong(
+                where,
+                f"“{figure.part}” is not a part that rows can hold; they are "
+                f"{', '.join(PARTS[1:])}, and `where` has to tell the rows",
+            )
         asked += [figure.value, figure.lower, figure.upper, figure.numerator]
         asked += [figure.denominator, figure.marker, *figure.where]
     if table.count:
         asked.append(table.count.categories)
+        if table.count.span not in SPANS:
+            wrong(where, f"“{table.count.span}” is no span; P1M (months) and P1Y (years) are")
     for column in asked:
         if column and column not in table.headings:
             wrong(where, f"the column “{column[:120]}” is not among its headings")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping as Mapping_
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 
 import numpy as np
 import polars as pl
@@ -15,13 +17,16 @@ from indicators.releases.problems import Problem
 from indicators.releases.reading.model import BATCH, Table
 from indicators.releases.reading.numbers import parse_numbers
 from indicators.releases.recognising import words
+from indicators.releases.recognising.applying import period_text_of
 from indicators.releases.recognising.columns import (
     Column,
     clean_codes,
+    column_of,
     columns_of,
     data_rows,
     first_rows,
     period_share,
+    read_periods,
     sampled,
 )
 from indicators.releases.recognising.known import Known
@@ -46,6 +51,7 @@ MOST_FIGURES = 5_000
 MOST_CATEGORIES = 400
 LINK_ROWS = 2_000
 MOST_LINKED = 40
+MOST_LOOKED_AT = 300  # Figures of a long table whose own rows are looked at for what they hold.
 
 
 @dataclass
@@ -203,6 +209,11 @@ def told_above(table: Table, tables: Sequence[Table]) -> list[str]:
             other.get(name, text) != text for other in others
         ):
             parts.append(words.category(text, words.slug(name, 40)))
+    # Sheets of one form for all, men and women.
+    if words.plain(table.sheet) in words.SEXES and any(
+        (t.file, t.headings) == (table.file, table.headings) for t in tables if t is not table
+    ):
+        parts.append(words.category(table.sheet, "sex"))
     return [part for part in parts if part]
 
 
@@ -239,6 +250,7 @@ def recognise_table(found: Found) -> TableMapping:
         c.comma for c in found.columns if any(c.heading == f.value for f in one.figures)
     )
     mark_markers(found, one)
+    undated(found, one)
     if (
         one.period.source == "text"
         and not one.period.text
@@ -252,6 +264,23 @@ def recognise_table(found: Found) -> TableMapping:
         )
     one.ignored = found.ignored
     return one
+
+
+def undated(found: Found, one: TableMapping) -> None:
+    """Leave out figures that nothing dates, where others have years of their own: “Change”."""
+    if one.period.source != "text" or one.period.text:
+        return
+    lost = [f for f in one.figures if not f.period]
+    if lost and len(lost) < len(one.figures):
+        one.figures = [f for f in one.figures if f.period]
+        why = "nothing tells its period, as the headings of other columns do"
+        found.ignored |= {f.value: why for f in lost}
+        shown = ", ".join(f"“{f.value[:60]}”" for f in lost[:5])
+        found.warn(
+            "column-without-period",
+            f"{shown} {'are' if len(lost) > 1 else 'is'} left out: no heading tells the period, as "
+            "those of other columns do. Say it in the mapping to keep them.",
+        )
 
 
 def refreshed(found: Found, saved: TableMapping) -> TableMapping:
@@ -333,7 +362,8 @@ def period_of(found: Found, area_columns: set[str], area: AreaColumns) -> Period
         if period_share(cells, kind or "financial") >= 0.9:
             if kind_column == column.heading:
                 continue
-            return PeriodFrom("column", "", column.heading, kind, kind_column)
+            within = part_of_year(found, column, cells, kind)
+            return PeriodFrom("column", "", column.heading, kind, kind_column, within)
     titles = [line for line in found.table.above if "copyright" not in line.lower()]
     for source, texts in (
         ("title", [found.table.sheet, *titles]),
@@ -344,6 +374,23 @@ def period_of(found: Found, area_columns: set[str], area: AreaColumns) -> Period
             if told:
                 return PeriodFrom(source, on_census_day(told[0], titles))
     return PeriodFrom()
+
+
+def part_of_year(found: Found, year: Column, cells: pl.Series, kind: str) -> str:
+    """Return the column of quarters or months beside one of years, or "" where there is none."""
+    if not all(p.endswith("P1Y") for p in read_periods(cells.unique(), kind).values()):
+        return ""
+    for column in found.columns:
+        if column.heading == year.heading or not column.filled or column.distinct > 12:
+            continue
+        if not re.search(r"\bquarters?\b|\bqtrs?\b|\bmonths?\b", column.words):
+            continue
+        period = PeriodFrom("column", "", year.heading, kind, "", column.heading)
+        rows = sampled(found.frame).drop_nulls([year.heading, column.heading])
+        texts = rows.select(period_text_of(period).alias("t"))["t"]
+        if period_share(texts, kind or "financial") >= 0.9:
+            return column.heading
+    return ""
 
 
 def on_census_day(period: str, titles: Sequence[str]) -> str:
@@ -367,10 +414,21 @@ def loosened(name: str) -> str:
     name = re.sub(r"(?:lsoa|msoa|oa|ltla|utla|lad|ward|wd|soa|sdz|dz|iz|lgd|dea|rgn)[-_ ]?\d+", " ",
                   name.lower())  # fmt: skip
     name = re.sub(r"(?<=[a-z])(?=(?:19|20)\d\d)|(?<=(?:19|20)\d\d)(?=[a-z])", " ", name)
+    # 202401 is January; 202223 is a year from one into the next, and 201112 may be either.
+    name = re.sub(r"(?<![a-z0-9])(20\d\d)(\d\d)(?![0-9])", month_or_years, name)
     name = re.sub(r"(?<=[a-z])(?=(?:0\d|1\d|2\d)\b|(?:0\d|1\d|2\d)_)", " 20", name) \
         if not re.search(r"(?:19|20)\d\d", name) else name  # fmt: skip
     name = re.sub(r"\b20 (\d\d)\b", r"20\1", name)
     return re.sub(r"[+]", " ", name)
+
+
+def month_or_years(digits: re.Match[str]) -> str:
+    """Return six digits as a month or as two years, where they can only be one of them."""
+    into_next = (int(digits[1]) + 1) % 100 == int(digits[2])
+    month = 1 <= int(digits[2]) <= 12
+    if month and not into_next:
+        return f"{digits[1]}-{digits[2]}"
+    return f"{digits[1]}/{digits[2]}" if into_next and not month else digits[0]
 
 
 def editions_of(found: Found, one: TableMapping) -> list[str]:
@@ -439,7 +497,7 @@ def distinct(found: Found, columns: Sequence[str]) -> pl.DataFrame:
 
 def figures_of(found: Found, one: TableMapping, area_columns: set[str]) -> None:
     """Fill in the figures of a table whose areas are in a column."""
-    taken = {*area_columns, one.period.column, one.period.kind_column} - {""}
+    taken = {*area_columns, one.period.column, one.period.kind_column, one.period.within} - {""}
     free = [c for c in found.columns if c.heading not in taken and c.heading not in found.ignored]
     empty = [c for c in free if not c.filled]
     found.ignored |= {c.heading: "it is empty" for c in empty}
@@ -453,7 +511,7 @@ def figures_of(found: Found, one: TableMapping, area_columns: set[str]) -> None:
         whys = "figures of single postcodes or points are not those of the areas around"
         found.ignored |= {c.heading: whys for c in values}
         values = []
-    if not values:
+    if not values or are_records(found, one, values):
         counted(found, one, others)
         return
     indicators = [c for c in others if c.role == "indicator"]
@@ -488,6 +546,27 @@ def figures_of(found: Found, one: TableMapping, area_columns: set[str]) -> None:
         )
     if not one.figures:
         raise NotData("none of its columns holds numbers that tell something of areas")
+
+
+IDENTIFIER = re.compile(r"\b(?:id|index|ref|reference|urn|uprn|uid|identifier)\b")
+
+
+def are_records(found: Found, one: TableMapping, values: Sequence[Column]) -> bool:
+    """Say whether rows are of things in areas, each with a number of its own: to be counted.
+
+    Their numbers (an accident's severity, a school's grade) are of the thing and not of the area.
+    """
+    rows = found.frame
+    if any(c.role == "value" for c in values) or one.area.across or rows.height < 20:
+        return False
+    own = [c for c in found.columns if c.role == "ignored" or IDENTIFIER.search(c.words)]
+    key = [*one.area.columns, one.period.within]
+    if not span_of(found, one):
+        key.append(one.period.column)
+    apart = rows.select(list(dict.fromkeys(k for k in key if k))).n_unique()
+    return apart < 0.9 * rows.height and any(
+        c.distinct == rows.height and c.heading not in one.area.columns for c in own
+    )
 
 
 def is_value(column: Column, found: Found) -> bool:
@@ -574,7 +653,7 @@ def categories(
         return list(indicators)
     named = [c for c in values if c.role == "dimension"]
     chosen = [c for c in [*others, *named] if c.role in ("sex", "age", "dimension")
-              and c.distinct > 1]  # fmt: skip
+              and (c.distinct > 1 or only_some(c, rows))]  # fmt: skip
     chosen = [c for c in indicators if c.distinct > 1] + [c for c in chosen if c not in indicators]
 
     def repeated(columns: list[str]) -> int:
@@ -621,6 +700,12 @@ def categories(
                     values.remove(column)
                 break
     return chosen
+
+
+def only_some(column: Column, rows: pl.DataFrame) -> bool:
+    """Say whether all of a table is of one sex or one age, and not of everybody."""
+    texts = rows[column.heading].drop_nulls().unique()
+    return column.role in ("sex", "age") and any(words.category(t, column.role) for t in texts)
 
 
 @dataclass
@@ -762,6 +847,9 @@ def linked(found: Found, bare: list[Bare]) -> None:
                 break
 
 
+Owned = tuple[tuple[str, ...], str]
+
+
 def long_figures(
     found: Found,
     one: TableMapping,
@@ -775,23 +863,83 @@ def long_figures(
     rows = distinct(found, asked)
     if rows.height > MOST_FIGURES:
         raise NotData(f"it names {rows.height:,} indicators, more than {MOST_FIGURES:,}")
-    seen: set[tuple[str, ...]] = set()
     several = {c.heading for c in indicators if rows[c.heading].n_unique() > 1}
+    units_of: dict[tuple[str, ...], str] = {}
     for row in rows.iter_rows(named=True):
         key = tuple(str(row[c.heading] or "") for c in indicators)
-        if key in seen or not any(key):
+        if any(key):
+            units_of.setdefault(key, " ".join(str(row[c.heading]) for c in units if row[c.heading]))
+    parts = parts_in_rows(list(units_of))
+    with_parts_apart = {owner for owner, _ in parts.values()}
+    made: dict[tuple[str, ...], list[Figure]] = {}
+    for key, unit in units_of.items():
+        if key in parts:
             continue
-        seen.add(key)
-        first = [words.tidy(text) for c, text in zip(indicators, key, strict=True)
-                 if text and (c.heading in several or c.words.startswith("indicator"))]  # fmt: skip
-        name = ": ".join(dict.fromkeys(first)) or ": ".join(words.tidy(t) for t in key if t)
-        unit = " ".join(str(row[c.heading]) for c in units if row[c.heading])
+        measure = measure_at(key, parts) if key in with_parts_apart else None
+        told = [
+            (c, words.tidy(text))
+            for n, (c, text) in enumerate(zip(indicators, key, strict=True))
+            if text and n != measure
+        ]
+        first = [text for c, text in told
+                 if c.heading in several or c.words.startswith("indicator")]  # fmt: skip
+        name = ": ".join(dict.fromkeys(first)) or ": ".join(text for _, text in told)
+        name = name or words.tidy(key[measure or 0])
+        generic = bool(words.GENERIC.match(words.plain(name)))
         where = {c.heading: text for c, text in zip(indicators, key, strict=True) if text}
         for b in bare:
             full = name if len(bare) == 1 or b.value.role == "value" \
                 else f"{name}: {words.tidy(b.value.heading)}"  # fmt: skip
-            figure = figure_for(found, b, full, where=where, unit=unit, long=True)
+            own = b if len(units_of) > MOST_LOOKED_AT else replace(
+                b, value=narrowed(found, b.value, where)
+            )  # fmt: skip
+            if generic and key in with_parts_apart:
+                # “Count”, beside its limits: what is measured is said elsewhere.
+                full = ""
+            figure = figure_for(found, own, full, where=where, unit=unit, long=bool(full))
+            made.setdefault(key, []).append(figure)
             one.figures.append(figure)
+    for key, (owner, part) in parts.items():
+        where = {c.heading: text for c, text in zip(indicators, key, strict=True) if text}
+        one.figures += [replace(f, where=where, part=part, marker="") for f in made[owner]]
+
+
+def measure_at(key: tuple[str, ...], parts: Mapping_[tuple[str, ...], Owned]) -> int:
+    """Return at which place in `key` its measure is told, where other rows hold its parts."""
+    part = next(part for part, (owner, _) in parts.items() if owner == key)
+    return next(n for n, (own, other) in enumerate(zip(key, part, strict=True)) if own != other)
+
+
+def parts_in_rows(keys: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], Owned]:
+    """Return which names of measures are parts of the figure of another: (that other, part).
+
+    `keys` are the different texts in the columns of indicators. A limit belongs to the one measure
+    that differs from it in that word alone; where there are several, to the one that is a rate or
+    a mean and not a count; where that tells none, the rows stay figures of their own.
+    """
+    found: dict[tuple[str, ...], Owned] = {}
+    told = {key: [words.part_of(text) for text in key] for key in keys}
+    mains = [key for key in keys if not any(told[key])]
+    for key in keys:
+        if sum(map(bool, told[key])) != 1:
+            continue
+        at = next(n for n, part in enumerate(told[key]) if part)
+        beside = [m for m in mains if (*m[:at], *m[at + 1 :]) == (*key[:at], *key[at + 1 :])]
+        if len(beside) > 1:
+            beside = [m for m in beside if not words.COUNTED.search(words.plain(m[at]))]
+        if len(beside) == 1:
+            found[key] = beside[0], told[key][at]
+    return found
+
+
+def narrowed(found: Found, column: Column, where: Mapping_[str, str]) -> Column:
+    """Return what a column of values holds in the rows of one figure."""
+    rows = found.frame.filter(pl.all_horizontal(pl.col(c) == text for c, text in where.items()))
+    if rows.is_empty():
+        return column
+    cells = sampled(rows)[column.heading]
+    new = column_of(cells, rows[column.heading], column.heading, column.place, found.known)
+    return replace(new, role=column.role) if new.values else column
 
 
 def wide_figures(found: Found, one: TableMapping, bare: Sequence[Bare]) -> None:
@@ -946,6 +1094,11 @@ def fraction(column: Column) -> bool:
     )  # fmt: skip
 
 
+# Of what is in order by so many classes; the heading of a higher number tells something else.
+HIGHEST = {"percentile": 100, "ventile": 20, "vigintile": 20, "decile": 10, "quintile": 5,
+           "quartile": 4}  # fmt: skip
+
+
 def described(
     column: Column, name: str, unit: str, bare: Bare, layout: Layout | None, heading: str
 ) -> Definition:
@@ -962,7 +1115,7 @@ def described(
     layout_unit = out.unit
     if out.unit:
         pass
-    elif order:
+    elif order and (order[1] not in HIGHEST or column.high <= HIGHEST[order[1]]):
         out.unit = order[1]
     elif "%" in said or words.PERCENT.search(text) or column.percent:
         out.unit = "%" if not words.ORDER.search(text) else out.unit
@@ -1035,7 +1188,10 @@ def counted(found: Found, one: TableMapping, others: Sequence[Column]) -> None:
     """Count a table's rows to areas: records such as crimes, or a list of postcodes."""
     layout = found.layout
     record = layout.record if layout else ""
-    ids = any(c.role in ("ignored", "longitude", "postcode") for c in found.columns)
+    ids = any(
+        c.role in ("ignored", "longitude", "postcode") or IDENTIFIER.search(c.words)
+        for c in found.columns
+    )
     rows = found.frame
     many = rows.select(one.area.columns).n_unique() < rows.height
     place = one.area.by in ("postcode", "point")
@@ -1061,6 +1217,7 @@ def counted(found: Found, one: TableMapping, others: Sequence[Column]) -> None:
         indicator=str(known["slug"]) if known else definition.slug,
         categories=chosen.heading if chosen else "",
         dimension=dimension(chosen) if chosen else "",
+        span=span_of(found, one),
     )
     for column in found.columns:
         used = {*one.area.columns, *one.area.points, one.area.names, one.period.column}
@@ -1070,6 +1227,18 @@ def counted(found: Found, one: TableMapping, others: Sequence[Column]) -> None:
         missing = float(rows[one.area.columns[0]].is_null().mean() or 0)  # type: ignore[arg-type]
         if missing:
             found.warn("no-points", "rows without a code cannot be placed by their point here.")
+
+
+def span_of(found: Found, one: TableMapping) -> str:
+    """Return by what days are counted: a year where all are of one and fill it, else months."""
+    if one.period.source != "column":
+        return ""
+    texts = found.frame[one.period.column].unique()
+    days = sorted(p for p in read_periods(texts, one.period.kind).values() if len(p) == 10)
+    if not days:
+        return ""
+    long = (date.fromisoformat(days[-1]) - date.fromisoformat(days[0])).days >= 300
+    return "P1Y" if long and days[0][:4] == days[-1][:4] else "P1M"
 
 
 # --- Markers, and names that mean two things ------------------------------------------------------

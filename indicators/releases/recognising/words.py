@@ -35,7 +35,8 @@ ROLES: tuple[tuple[str, str], ...] = (
     ("parent", r"\bparent\b"),
     ("indicator", r"^(?:indicators?|variables?|measures?|measurement|statistic|metric|topic|series|"
      r"data item|cell|estimate type|indices of deprivation|c \d{4} .*|measures)(?: name)?$"),
-    ("value", r"^(?:value|observation|obs ?value|estimate|figure|amount|data ?value|v4(?: \d)?)$"),
+    ("value", r"^(?:values?|observation|obs ?value|estimate|figure|amount|data(?: ?values?)?|"
+     r"v4(?: \d)?)$"),
     ("name", r"(?:\bnames?(?: (?:eng(?:lish)?|welsh|\d{2,4}|cym\w*))?|nmw?)$|^(?:area|geography)$"
      r"|\bname\b"),
     ("code", r"(?:\bcodes?(?: \d{2,4})?|cd)$|\bcode\b"),
@@ -59,6 +60,10 @@ NOT_COUNTED = re.compile(
     r"\b(?:rates?|ratio|averages?|mean|median|index|score|proportions?|percent(?:age)?s?|rank|"
     r"deciles?|quintiles?|density|per|median|quartile|vigintile|indicator|extent|concentration|"
     r"price|pay|size|length|minutes|expectancy|share|likelihood)\b|%"
+)
+HALF_WIDTH = re.compile(
+    r"(?:\d\d % |\d\d%? )?(?:confidence|conf|ci|confidence interval|margin of error)"
+    r"(?: (?:plus minus|half width|plus or minus))?(?: %)?"
 )
 GENERIC = re.compile(
     r"^(?:value|observation|obs ?value|count|score|rank|decile|quintile|proportion|extent|total|"
@@ -95,7 +100,7 @@ def plain(text: str) -> str:
     text = unicodedata.normalize("NFKC", text[:400])
     text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text)
     text = re.sub(r"[^\w%£ ]|_", " ", text.lower())
-    return " ".join(text.split())
+    return re.sub(r"\bitem ?names?\b(?: (?:eng|english))?", "name", " ".join(text.split()))
 
 
 def role_of(heading: str) -> str:
@@ -107,6 +112,15 @@ def role_of(heading: str) -> str:
             if form.search(words):
                 return role
     return ""
+
+
+def part_of(text: str) -> str:
+    """Return which part of a figure a row holds, by what it calls its measure; "" for a value."""
+    even = plain(text)
+    role = role_of(text)
+    if role in ("lower", "upper") or (role in ("numerator", "denominator") and role in even):
+        return role
+    return "half-width" if HALF_WIDTH.fullmatch(even) else ""
 
 
 def slug(text: str, most: int = 60) -> str:
@@ -224,6 +238,9 @@ def tidy(text: str) -> str:
     text = " ".join(text.replace("_", " ").split())
     text = re.sub(r"\s*\(where 1 is [^)]*\)?", "", text)
     text = re.sub(r"[;,]? ?measures?: ?values?$", "", text, flags=re.IGNORECASE)
+    # Marks of footnotes: [note 3], and numbers that hang on a word, assessments1,2.
+    text = re.sub(r"\s*[\[(]notes? ?\d+(?:,? ?(?:and )?\d+)*[\])]", "", text, flags=re.IGNORECASE)
+    text = re.sub(r"(?<=[a-z]{3})\d(?:, ?\d)+$", "", text)
     text = re.sub(r"\(\s*\)|\[\s*\]", "", text)
     text = re.sub(r"\s+([,;:)])", r"\1", text)
     text = re.sub(r"^[\s:;,\-–|]+|[\s:;,\-–|]+$", "", text)

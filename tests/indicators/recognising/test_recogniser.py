@@ -433,3 +433,151 @@ def test_headings_are_named_as_an_officer_would_write_them():
     assert [words.pounds(text) for text in ("£ million", "Pounds", "Total (£m)", "minutes")] == [
         "£ million", "£", "£ million", "",
     ]  # fmt: skip
+
+
+TOWNS = ("E06000001", "E06000002", "E06000003")
+
+
+def test_limits_and_parts_in_rows_of_their_own_are_put_beside_their_value():
+    lines = ["FeatureCode|DateCode|Measurement|Units|Value|Sex"]
+    for n, town in enumerate(TOWNS):
+        lines += [
+            f"{town}|2019-2021|95% Lower Confidence Limit|Years|{70 + n}|Male",
+            f"{town}|2019-2021|95% Upper Confidence Limit|Years|{80 + n}|Male",
+            f"{town}|2019-2021|Count|Years|{75 + n}|Male",
+        ]
+    lines.append("W06000001|2019-2021|95% Lower Confidence Limit|Years|1|Male")
+    mapping, _, frame = understood(table("\n".join(lines), file="life-expectancy.csv"))
+    assert [(d.name, d.unit) for d in mapping.definitions] == [("Life expectancy", "years")]
+    assert rows(frame, "code", "value", "lower", "upper", "marker", "breakdown") == [
+        ("E06000001", 75.0, 70.0, 80.0, "", "sex=male"),
+        ("E06000002", 76.0, 71.0, 81.0, "", "sex=male"),
+        ("E06000003", 77.0, 72.0, 82.0, "", "sex=male"),
+        ("W06000001", None, None, None, "x", "sex=male"),
+    ]
+    assert rows(frame, "code", "row")[0] == ("E06000001", 4)
+
+
+def test_a_half_width_and_the_parts_of_a_rate_in_rows_of_their_own_belong_to_the_rate():
+    lines = ["GEOGRAPHY_CODE|DATE|VARIABLE_NAME|MEASURES_NAME|OBS_VALUE"]
+    for n, town in enumerate(TOWNS):
+        for measure, value in (
+            ("Variable", 40 + n), ("Numerator", 400 + n * 10), ("Denominator", 1000),
+            ("Confidence", 2.5),
+        ):  # fmt: skip
+            lines.append(f"{town}|2023|Employment rate|{measure}|{value}")
+    mapping, _, frame = understood(table("\n".join(lines)))
+    assert [d.name for d in mapping.definitions] == ["Employment rate"]
+    assert rows(frame, "code", "value", "lower", "upper", "numerator", "denominator") == [
+        ("E06000001", 40.0, 37.5, 42.5, 400.0, 1000.0),
+        ("E06000002", 41.0, 38.5, 43.5, 410.0, 1000.0),
+        ("E06000003", 42.0, 39.5, 44.5, 420.0, 1000.0),
+    ]
+
+
+def test_limits_of_two_measures_belong_to_the_one_that_is_no_count():
+    lines = ["area_code|year|measure|value"]
+    for town in TOWNS:
+        for measure, value in (("Number", 9), ("Rate", 5), ("Lower CI", 4), ("Upper CI", 6)):
+            lines.append(f"{town}|2020|{measure}|{value}")
+    _, _, frame = understood(table("\n".join(lines), file="asthma.csv"))
+    with_limits = frame.filter(pl.col("lower").is_not_null())
+    assert with_limits["value"].to_list() == [5.0] * 3
+    assert sorted(frame["value"].to_list()) == [5.0] * 3 + [9.0] * 3
+
+
+def test_each_measure_of_a_long_table_has_the_decimals_and_the_rule_of_its_own_rows():
+    lines = ["area_code|year|measure|value"]
+    for town in TOWNS:
+        lines += [f"{town}|2020|Claimant count|120", f"{town}|2020|Claimant rate (%)|3.25"]
+    mapping, _, _ = understood(table("\n".join(lines)))
+    assert {(d.name, d.decimals, d.aggregation) for d in mapping.definitions} == {
+        ("Claimant count", 0, "sum"), ("Claimant rate (%)", 2, "none"),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "periods"),
+    [
+        ("code|Financial year|Financial quarter|Offences\n{}|2023/24|1|5\n{}|2023/24|2|6\n",
+         ["2023-04-01/P3M", "2023-07-01/P3M"]),
+        ("code|Year|Quarter|Offences\n{}|2023|Q1|5\n{}|2023|Q4|6\n",
+         ["2023-01-01/P3M", "2023-10-01/P3M"]),
+        ("code|Year|Month|Offences\n{}|2023|1|5\n{}|2023|12|6\n",
+         ["2023-01-01/P1M", "2023-12-01/P1M"]),
+        ("code|Year|Month|Offences\n{}|2023|March|5\n{}|2023|April|6\n",
+         ["2023-03-01/P1M", "2023-04-01/P1M"]),
+    ],
+)  # fmt: skip
+def test_a_quarter_or_month_beside_a_year_tells_the_period(text, periods):
+    mapping, _, frame = understood(table(text.replace("{}", HERE)))
+    assert sorted(frame["period"].to_list()) == periods
+    assert frame["breakdown"].unique().to_list() == [""]
+    assert mapping.tables[0].period.within
+
+
+def test_rows_with_numbers_of_their_own_are_counted_and_their_numbers_are_no_figures():
+    lines = ["collision_index|date|severity|vehicles|lsoa_of_collision"]
+    lines += [f"2022{n:05}|{1 + n % 28:02}/03/2022|3|{1 + n % 3}|{SMALL[n % 3]}" for n in range(30)]
+    mapping, _, frame = understood(table("\n".join(lines), file="collisions.csv"))
+    assert mapping.tables[0].count is not None
+    assert rows(frame, "code", "period", "value") == [
+        (code, "2022-03-01/P1M", 10.0) for code in SMALL[:3]
+    ]
+
+
+def test_days_that_fill_one_year_are_counted_by_it_and_others_by_month():
+    lines = ["reference|date|code"]
+    lines += [f"{n}|2022-{1 + n % 12:02}-15|{HERE}" for n in range(24)]
+    _, _, frame = understood(table("\n".join(lines), file="fires.csv"))
+    assert rows(frame, "period", "value") == [("2022-01-01/P1Y", 24.0)]
+    _, _, frame = understood(table("\n".join([*lines, f"99|2023-01-15|{HERE}"]), file="fires.csv"))
+    assert frame.height == 13
+
+
+def test_sheets_for_men_and_women_are_a_breakdown_of_one_indicator():
+    text = "Code|Median pay (£)\n" + "\n".join(f"{t}|{{}}{n}" for n, t in enumerate(TOWNS))
+    sheets = [
+        table(text.format(*[k] * 3), file="pay_2024.xlsx", sheet=sheet)
+        for sheet, k in (("All", 25), ("Male", 27), ("Female", 22))
+    ]
+    mapping, _, frame = understood(*sheets)
+    assert len(mapping.definitions) == 1
+    assert sorted(frame["breakdown"].unique().to_list()) == ["", "sex=female", "sex=male"]
+
+
+def test_columns_that_nothing_dates_beside_columns_of_years_are_left_out_and_named():
+    mapping = recognise(
+        [table(f"code|Rate 2021|Rate 2022|Change\n{HERE}|1.5|2.5|1\nE06000002|3|4|1\n")], country()
+    )
+    assert [p.code for p in mapping.problems] == ["column-without-period"]
+    assert "“Change” is left out" in mapping.problems[0].sentence
+    assert {f.period for f in mapping.mapping.tables[0].figures} == {
+        "2021-01-01/P1Y", "2022-01-01/P1Y",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("file", "period"),
+    [("202401_coverage.csv", "2024-01-01/P1M"), ("homeless_202312.csv", "2023-12-01/P1M"),
+     ("cover_202223.csv", "2022-04-01/P1Y")],
+)  # fmt: skip
+def test_a_files_name_may_tell_a_month(file, period):
+    _, _, frame = understood(table(f"code|Homes\n{HERE}|4\nE06000002|5\n", file=file))
+    assert frame["period"].unique().to_list() == [period]
+
+
+def test_names_are_without_marks_of_footnotes_and_percentiles_of_pay_are_no_percentile():
+    assert words.tidy("Total assessments1,2") == "Total assessments"
+    assert words.tidy("Homes [note 3]") == "Homes"
+    assert words.tidy("Level 2") == "Level 2"
+    mapping, _, _ = understood(table(f"code|Percentile 10\n{HERE}|21000\nE06000002|23000\n",
+                                     file="pay_2024.csv"))  # fmt: skip
+    assert mapping.definitions[0].unit == ""
+
+
+def test_parts_in_rows_have_to_say_which_rows_and_be_parts():
+    mapping = Mapping.from_json(understood(table("code|Rate 2020\nE06000001|1\n"))[0].to_json())
+    mapping.tables[0].figures[0].part = "lower"
+    with pytest.raises(MappingError, match="not a part that rows can hold"):
+        Mapping.from_json(mapping.to_json())
