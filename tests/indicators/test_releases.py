@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 from django.db import connection
 from hypothesis import given
+from hypothesis import settings as bounds
 from hypothesis import strategies as st
 
 from areas.models import Area
@@ -32,7 +33,7 @@ from indicators.releases.publish import (
     winners,
     withdraw,
 )
-from indicators.releases.stage import StagingError, stage
+from indicators.releases.stage import StagingError, settled, stage
 from indicators.statistics.markers import MARKERS
 from tests.conftest import shares
 from tests.tiny_uk import COUNCILS, NEIGHBOURHOODS, WARDS, members, overlaps
@@ -603,3 +604,37 @@ def test_publishing_takes_the_same_few_queries_however_many_series(
     for release in (one, many):
         with django_assert_num_queries(18):
             publish(release=release, by=None, at=clock())
+
+
+def test_numbers_are_the_decimals_they_stand_for():
+    noisy = [27.300000000000004, 28.399999999999995, 11.199999999999998, 0.1 + 0.2, 3 * 1e-05]
+    assert settled(np.array(noisy)).tolist() == [27.3, 28.4, 11.2, 0.3, 3e-05]
+    kept = [75.19204448526636, 1 / 3, 2 / 3, -0.0, 9_007_199_254_740_991.0, 5e300, 1e-30 / 3]
+    assert settled(np.array(kept)).tolist() == kept
+    assert np.isnan(settled(np.array([math.nan])))[0]
+
+
+@bounds(max_examples=200)
+@given(st.decimals(-(10**7), 10**7, places=4), st.integers(-3, 3))
+def test_a_decimal_some_bits_off_is_that_decimal_again(number, bits):
+    value = float(number)
+    off = value
+    for _ in range(abs(bits)):
+        off = math.nextafter(off, math.inf if bits > 0 else -math.inf)
+    assert settled(np.array([off]))[0] == (value if value else off)
+
+
+def test_equal_figures_are_ranked_together_whatever_their_last_bits(make_indicator, put_live):
+    make_indicator("minutes", aggregation="none")
+    values = [11.2, 11.199999999999998, 11.200000000000001, *range(20, 33)]
+    put_live(
+        shares(values, indicator="minutes")
+        .with_columns(pl.Series("value", values))
+        .drop("numerator", "denominator")
+    )
+    tied = Standing.objects.filter(
+        series__indicator__slug="minutes", group_area__code="K02000001"
+    ).order_by("rank")
+    assert [(s.rank, s.tied) for s in tied[:4]][:3] == [(tied[0].rank, tied[0].tied)] * 3
+    held = Observation.objects.filter(series__indicator__slug="minutes").order_by("value")
+    assert [o.value for o in held[:3]] == [11.2] * 3
