@@ -44,7 +44,7 @@ from indicators.releases.parts import Parts, load_parts, write_parts
 from indicators.releases.problems import Problem
 from indicators.releases.progress import Tell, another_try, forget, forget_tries, teller
 from indicators.releases.publish import CannotPublish
-from indicators.releases.reading.model import Limits, Reading
+from indicators.releases.reading.model import Interrupted, Limits, Reading
 from indicators.releases.stage import (
     COLUMNS,
     SERIES_KEY,
@@ -241,8 +241,9 @@ def waiting() -> list[int]:
 def work_on(pk: int) -> None:
     """Take the steps that a release waits for. One that another worker has in hand is left to it.
 
-    What cannot go on is said in `Release.failure`. Where Postgres went away the work stays to be
-    done, and is taken up again; so it is when a worker is killed, but not for ever.
+    What cannot go on is said in `Release.failure`. Where Postgres went away, or all is being
+    stopped, the work stays to be done, and is taken up again; so it is when a worker is killed, but
+    not for ever.
     """
     with in_hand(pk) as alone:
         if not alone:
@@ -258,7 +259,7 @@ def work_on(pk: int) -> None:
                     )
                 take_step(release)
                 after = "", ""
-            except (OperationalError, InterfaceError):
+            except (OperationalError, InterfaceError, Interrupted):
                 forget_tries(pk)
                 raise
             except (CannotGoOn, StagingError, CannotPublish) as error:
