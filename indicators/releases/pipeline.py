@@ -62,6 +62,8 @@ User = AbstractBaseUser | None
 # Tells our locks of releases in hand from any others in the same database.
 IN_HAND = 0x4E1EA5
 RECEIVING = 0x4ECE1E
+# Held together by all who receive, and alone by housekeeping of the bytes of files.
+KEEPING = 0x4EE91
 # What made a release, kept with it: raise it when the same file would give other figures.
 VERSION = 1
 # What begins the slug of an indicator that a mapping defines.
@@ -116,11 +118,12 @@ def receive(
 
     Raises CannotGoOn, having recorded nothing, where a file cannot be read or kept.
     """
-    given = keep_all(paths, names)
-    with transaction.atomic():
+    with transaction.atomic(), connection.cursor() as cursor:
+        # Before the first byte is kept, and until all are recorded, for housekeeping to wait.
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, 0)", (KEEPING,))
+        given = keep_all(paths, names)
         # Not the lock of writers, which whoever stages holds for as long as that takes.
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", (RECEIVING, dataset.pk))
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", (RECEIVING, dataset.pk))
         before = same_files(given, dataset)
         if before is not None:
             if before.status not in NOT_PUBLIC:
