@@ -159,10 +159,17 @@ CACHES = {
 }
 CELERY_BROKER_URL = celery_broker(REDIS_URL)
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_ACKS_LATE = True
-CELERY_TASK_REJECT_ON_WORKER_LOST = True
+# A message says only that there is something to do: what, and how far it has come, is in Postgres,
+# and beat looks there each minute. So a message is done with once a process has it, and Redis is
+# not told. Told late, what is in hand is put back whenever the connection is lost, and begun a
+# second time beside the first; and so it is after an hour (kombu's visibility timeout).
+CELERY_TASK_ACKS_LATE = False
+CELERY_BROKER_TRANSPORT_OPTIONS = {"ack_emulation": False}
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# Redis may be away for as long as it likes: by default a worker ends once it has tried to connect a
+# hundred times, and all that is in its hands with it.
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BEAT_SCHEDULE = {
     "geography": {"task": "areas.tasks.take_up_waiting", "schedule": 60.0},
     "releases": {"task": "indicators.tasks.take_up_waiting", "schedule": 60.0},

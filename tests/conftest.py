@@ -8,6 +8,8 @@ from typing import Any
 
 import polars as pl
 import pytest
+from django.db import connection
+from django.test.utils import setup_databases, teardown_databases
 
 from areas.models import Area
 from indicators.insight import kept
@@ -32,8 +34,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker):
+    """The tests' database, with the tiny UK in it.
+
+    pytest-django makes a database only where a test that runs has its mark, which those that commit
+    cannot have. Where they run alone it is made here, lest they write to the site's own.
+    """
     with django_db_blocker.unblock():
+        there = str(connection.settings_dict["NAME"]).startswith("test_")
+        made = [] if there else setup_databases(0, interactive=False)
         tiny_uk.build()
+    yield
+    if made:
+        with django_db_blocker.unblock():
+            teardown_databases(made, verbosity=0)
 
 
 @pytest.fixture(autouse=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from contextlib import suppress
 from dataclasses import fields
 from datetime import date, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from django.core.cache import cache
 from django.core.files.uploadedfile import UploadedFile
 from django.db import connection, transaction
 from django.db.models import Q
+from redis.exceptions import RedisError
 
 from areas import tiles
 from areas.importing.changes import ChangeOptions, import_changes
@@ -87,8 +89,13 @@ def confirm(*, upload: GeographyFile, by: User, at: datetime) -> bool:
 
 
 def progress(upload: GeographyFile) -> str:
-    """Return the step at which the work on an upload is, or nothing."""
-    return str(cache.get(f"geography-{upload.pk}") or "")
+    """Return the step at which the work on an upload is, or nothing where that is not known.
+
+    It lies in the cache, and no work fails or waits because that is away.
+    """
+    with suppress(RedisError):
+        return str(cache.get(f"geography-{upload.pk}") or "")
+    return ""
 
 
 def waiting() -> list[int]:
@@ -146,7 +153,8 @@ def finish(upload: GeographyFile, report: Report, *, commit: bool, began: str) -
     GeographyFile.objects.filter(pk=upload.pk, status=began).update(
         status=after, report=report.as_dict()
     )
-    cache.delete(f"geography-{upload.pk}")
+    with suppress(RedisError):
+        cache.delete(f"geography-{upload.pk}")
 
 
 def carry_out_upload(upload: GeographyFile, *, commit: bool) -> Report:
@@ -154,7 +162,8 @@ def carry_out_upload(upload: GeographyFile, *, commit: bool) -> Report:
     importer, kind_of_options = IMPORTERS[upload.kind]
 
     def tell(step: str) -> None:
-        cache.set(f"geography-{upload.pk}", step, 3600)
+        with suppress(RedisError):
+            cache.set(f"geography-{upload.pk}", step, 3600)
 
     report: Report = importer(
         file=path_of(upload),

@@ -1,7 +1,7 @@
 """Taking away what interrupted work left: drafts, files of no release, emptied partitions.
 
 Nothing that a release has, or that someone works on, is touched: whatever is younger than a day
-is left, and a release in hand is passed over.
+is left, a release in hand is passed over, and so are all bytes while a file is being received.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from psycopg import sql
 
 from indicators.models import Bucket, Release, ReleaseFile, Series
 from indicators.releases import keeping
-from indicators.releases.pipeline import in_hand
+from indicators.releases.pipeline import KEEPING, in_hand
 from indicators.releases.storage import KEYS, LOCK_SPACE, OBSERVATION
 
 LEFT_ALONE = timedelta(days=1)
@@ -66,13 +66,18 @@ def old(path: Path, before: float) -> bool:
 
 
 def files(cleared: Cleared, before: float) -> None:
-    """Take away bytes that no release has, and drafts."""
+    """Take away bytes that no release has, and drafts; none while someone receives a file.
+
+    What is being received lies there before it is recorded, and may be what lay there before.
+    """
     if not keeping.files().is_dir():
         return
-    for path in keeping.files().iterdir():
-        # Asked one by one, as late as can be: the same bytes may have been given again.
-        if old(path, before) and not ReleaseFile.objects.filter(sha256=path.name).exists():
-            remove(path, cleared)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, 0)", (KEEPING,))
+        (alone,) = cursor.fetchone()
+        for path in keeping.files().iterdir() if alone else ():
+            if old(path, before) and not ReleaseFile.objects.filter(sha256=path.name).exists():
+                remove(path, cleared)
 
 
 def folders(cleared: Cleared, before: float) -> None:

@@ -44,7 +44,7 @@ from indicators.releases.parts import Parts, load_parts, write_parts
 from indicators.releases.problems import Problem
 from indicators.releases.progress import Tell, another_try, forget, forget_tries, teller
 from indicators.releases.publish import CannotPublish
-from indicators.releases.reading.model import Limits, Reading
+from indicators.releases.reading.model import Interrupted, Limits, Reading
 from indicators.releases.stage import (
     COLUMNS,
     SERIES_KEY,
@@ -62,6 +62,8 @@ User = AbstractBaseUser | None
 # Tells our locks of releases in hand from any others in the same database.
 IN_HAND = 0x4E1EA5
 RECEIVING = 0x4ECE1E
+# Held together by all who receive, and alone by housekeeping of the bytes of files.
+KEEPING = 0x4EE91
 # What made a release, kept with it: raise it when the same file would give other figures.
 VERSION = 1
 # What begins the slug of an indicator that a mapping defines.
@@ -116,11 +118,12 @@ def receive(
 
     Raises CannotGoOn, having recorded nothing, where a file cannot be read or kept.
     """
-    given = keep_all(paths, names)
-    with transaction.atomic():
+    with transaction.atomic(), connection.cursor() as cursor:
+        # Before the first byte is kept, and until all are recorded, for housekeeping to wait.
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, 0)", (KEEPING,))
+        given = keep_all(paths, names)
         # Not the lock of writers, which whoever stages holds for as long as that takes.
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", (RECEIVING, dataset.pk))
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", (RECEIVING, dataset.pk))
         before = same_files(given, dataset)
         if before is not None:
             if before.status not in NOT_PUBLIC:
@@ -241,8 +244,9 @@ def waiting() -> list[int]:
 def work_on(pk: int) -> None:
     """Take the steps that a release waits for. One that another worker has in hand is left to it.
 
-    What cannot go on is said in `Release.failure`. Where Postgres went away the work stays to be
-    done, and is taken up again; so it is when a worker is killed, but not for ever.
+    What cannot go on is said in `Release.failure`. Where Postgres went away, or all is being
+    stopped, the work stays to be done, and is taken up again; so it is when a worker is killed, but
+    not for ever.
     """
     with in_hand(pk) as alone:
         if not alone:
@@ -258,7 +262,7 @@ def work_on(pk: int) -> None:
                     )
                 take_step(release)
                 after = "", ""
-            except (OperationalError, InterfaceError):
+            except (OperationalError, InterfaceError, Interrupted):
                 forget_tries(pk)
                 raise
             except (CannotGoOn, StagingError, CannotPublish) as error:

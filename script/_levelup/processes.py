@@ -63,6 +63,20 @@ def below(pid: int) -> list[int]:
     return found[1:]
 
 
+def named(pid: int, words: str) -> list[int]:
+    """Return the processes below `pid` whose command line holds `words`, parents before children.
+
+    Not by their numbers, which begin again from the lowest once all were given.
+    """
+    found = []
+    for child in below(pid):
+        with suppress(OSError):
+            line = Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+            if words in line:
+                found.append(child)
+    return found
+
+
 def pid_in(path: Path) -> int | None:
     """Return the process id on the first line of the file at `path`, or None."""
     try:

@@ -1,11 +1,15 @@
 """What does a row cost from a CSV on disk to ready to publish, and does memory grow with rows?
 
-    python -m tests.bench.releasing [--indicators 24 --indicators 470]
+    python -m tests.bench.releasing [--indicators 24 --indicators 47 --indicators 470]
 
 One long CSV of synthetic ratios of every 2011 neighbourhood of the demo's real geography, area by
 area (the order that suits staging least), goes through receive, check, stage and publish. Of each
 step: seconds, microseconds a row, and the most memory that this process held during it. Reading
-runs in a process of its own, whose memory is not in that.
+runs in a process of its own, whose own memory is looked at 20 times a second.
+
+By default a million rows, two million (which is one part, see docs/releases.md) and twenty million
+(ten parts). The last may cost a fifth more a row than the first, and hold a fifth more memory than
+that of one whole part.
 
 Of the first file, when it is of a million rows or so, also how long readers wait while another
 process publishes and withdraws it again and again, in turns with readers whom nobody disturbs.
@@ -20,7 +24,8 @@ import multiprocessing
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -35,6 +40,9 @@ from tests.bench.staging import START, make_dataset, make_table
 AREAS_AT_ONCE = 2_000
 # Turns of publishing and withdrawing, reads once either is done, and times idle readers' wait.
 TURNS, AFTER, MOST_TIMES = 40, 2, 2.0
+# How many times the cost of a row of the smallest file, and the memory of the one before the last,
+# the largest may take.
+SAME = 1.2
 
 
 def peak() -> int:
@@ -48,6 +56,25 @@ def peak() -> int:
 def begin() -> None:
     """Forget how much memory was held before."""
     Path("/proc/self/clear_refs").write_text("5")
+
+
+@contextmanager
+def reader_watched() -> Iterator[list[int]]:
+    """Give a list of the most bytes that the process that reads held of its own."""
+    from indicators.releases.reading import apart
+
+    used, most = apart.used, [0]
+
+    def noting(pid: int) -> int:
+        now = used(pid)
+        most[0] = max(most[0], now)
+        return now
+
+    apart.used = noting
+    try:
+        yield most
+    finally:
+        apart.used = used
 
 
 def write_csv(path: Path, indicators: int) -> int:
@@ -92,7 +119,9 @@ def measure(folder: Path, dataset: Any, indicators: int, turn: int) -> list[Figu
         lambda: pipeline.receive(paths=[path], by=None, at=at, dataset=dataset),
     )
     path.unlink()
-    step("check", lambda: pipeline.check_release(release=release, at=at))
+    with reader_watched() as most:
+        step("check", lambda: pipeline.check_release(release=release, at=at))
+    figures[-1]["reader_peak_mb"] = most[0] >> 20
     if release.problems:
         raise SystemExit(f"The bench's own file has problems: {release.problems}")
     step("stage", lambda: pipeline.stage_release(release=release, at=at))
@@ -198,6 +227,22 @@ def readers(pk: int, start: datetime) -> list[Figure]:
     ]
 
 
+def compared(figures: Sequence[Figure]) -> list[Figure]:
+    """Return whether a row costs the same in the largest file, and memory stays what it was."""
+    found = []
+    for step in ("check", "stage"):
+        of = sorted((f for f in figures if f["measure"] == step), key=lambda f: f["rows"])
+        times = of[-1]["microseconds_a_row"] / of[0]["microseconds_a_row"]
+        rows = f"{of[-1]['rows']:,} rows"
+        found.append(verdict(f"{step}: a row of {rows}, times of {of[0]['rows']:,}", times, SAME))
+        for what in ("peak_mb", "reader_peak_mb"):
+            if what in of[-1]:
+                times = of[-1][what] / of[-2][what]
+                label = f"{step}: {what} of {rows}, times of {of[-2]['rows']:,}"
+                found.append(verdict(label, times, SAME))
+    return found
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="releasing", description=__doc__)
@@ -212,13 +257,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             from django.conf import settings
 
             settings.MEDIA_ROOT = folder / "media"
-            sizes = args.indicators or [24, 470]
+            sizes = args.indicators or [24, 47, 470]
             dataset = make_dataset(max(sizes))
             found = [
                 figure
                 for turn, n in enumerate(sizes)
                 for figure in measure(folder, dataset, n, turn)
             ]
+            if len(sizes) > 1:
+                found += compared(found)
             show(found)
             save("releasing", found)
     finally:

@@ -62,13 +62,8 @@ class Site:
         return connection.getresponse().status
 
     def named(self, words: str) -> list[int]:
-        """Return the processes below script/server whose command line holds `words`."""
-        found = []
-        for pid in processes.below(self.script.pid):
-            line = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-            if words in line:
-                found.append(pid)
-        return found
+        """Return the processes of script/server whose command line holds `words`, in order."""
+        return processes.named(self.script.pid, words)
 
     def wait_until_ended(self, seconds: float = 30) -> tuple[int, float]:
         """Return script/server's exit code and the seconds it took to end."""
@@ -80,6 +75,12 @@ class Site:
                 False, f"script/server ended within {seconds} s; it said:\n{self.said.read_text()}"
             )
         return code, time.monotonic() - began
+
+    def expect_stopped(self) -> str:
+        """Expect that script/server ends by itself, with code 1; return what it said."""
+        code, seconds = self.wait_until_ended()
+        expect(code == 1 and seconds < 15, f"script/server ends with code 1 in {seconds:.1f} s")
+        return self.said.read_text()
 
     def interrupt(self) -> tuple[int, float]:
         """Press Ctrl-C, which a terminal sends to the whole foreground group."""

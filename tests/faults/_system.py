@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -29,6 +28,8 @@ from tests.bench import _database
 from tests.faults._site import HOME, expect, free_port
 
 GATE_KEY = 0xFA017
+# By what name Postgres knows management commands.
+COMMANDS = "faults-command"
 # What is public, and what readers see of it.
 LIVE = """
 SELECT count(*), md5(string_agg(l::text, ',' ORDER BY id)) FROM indicators_liveseries l
@@ -110,22 +111,12 @@ class System:
             site.stop_processes(self.honcho)
             self.honcho = None
 
-    def below(self) -> list[int]:
-        """Return all processes of web, worker and beat."""
-        return processes.below(self.honcho.pid) if self.honcho else []
-
     def named(self, words: str) -> list[int]:
-        """Return those whose command line holds `words`."""
-        found = []
-        for pid in self.below():
-            with suppress(OSError):
-                line = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-                if words in line:
-                    found.append(pid)
-        return sorted(found)
+        """Return the processes of web, worker and beat whose command line holds `words`."""
+        return processes.named(self.honcho.pid, words) if self.honcho else []
 
     def workers(self) -> list[int]:
-        """Return the worker's first process and those of its pool."""
+        """Return the worker's first process, and then those of its pool."""
         return self.named("celery:app worker")
 
     def readers(self) -> list[int]:
@@ -133,13 +124,16 @@ class System:
         return self.named("indicators.releases.reading")
 
     def kill_workers(self) -> None:
-        """SIGKILL the processes that do the work; the worker's first process makes new ones."""
-        gone = self.workers()[1:]
+        """SIGKILL the processes that do the work; the worker's first process makes new ones.
+
+        What they had begun to parse files ends by itself.
+        """
+        gone, parsing = self.workers()[1:], self.readers()
         for pid in gone:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        for pid in gone:
-            expect_quietly(processes.wait_until_gone(pid, 10), "a killed process is gone")
+        for pid in gone + parsing:
+            expect_quietly(processes.wait_until_gone(pid, 10), "what was killed is gone")
 
     def restart_postgres(self) -> None:
         """Restart PostgreSQL at once, as after a crash."""
@@ -162,12 +156,17 @@ class System:
         return subprocess.Popen(
             [str(PROJECT / ".venv" / "bin" / "python"), "manage.py", *arguments],
             cwd=PROJECT,
-            env=self.running.environ,
+            env={**self.running.environ, "PGAPPNAME": COMMANDS},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    def commands_connected(self) -> bool:
+        """Say whether Postgres still does something for a management command."""
+        query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s"
+        return bool(self.ask(query, [COMMANDS])[0][0])
 
     def run(self, *arguments: str) -> tuple[int, str]:
         """Run a management command; return its exit code and all it said."""
@@ -278,7 +277,12 @@ def expect_quietly(true: bool, sentence: str) -> None:
 def system() -> Iterator[System]:
     """A system in LEVELUP_HOME that has the demo's places and figures, with Django set up on it."""
     environ = {k: v for k, v in os.environ.items() if k not in {"DATABASE_URL", "REDIS_URL"}}
-    environ |= {"LEVELUP_LOG_LEVEL": "INFO", "LEVELUP_TASK_WORKERS": "2"}
+    # Without a limit for readers, who ask as fast as they can.
+    environ |= {
+        "LEVELUP_LOG_LEVEL": "INFO",
+        "LEVELUP_TASK_WORKERS": "2",
+        "LEVELUP_API_RATE": "",
+    }
     with servers.running(HOME, environ) as running:
         os.environ.update(running.environ)
         found = System(running)

@@ -12,11 +12,7 @@ def main() -> None:
     with sites.started() as site:
         below = processes.below(site.script.pid)
         os.kill(sites.server_pid("postgres"), signal.SIGKILL)
-        code, seconds = site.wait_until_ended()
-        said = site.said.read_text()
-        sites.expect(
-            code == 1 and seconds < 15, f"script/server ends with code 1 in {seconds:.1f} s"
-        )
+        said = site.expect_stopped()
         sites.expect("PostgreSQL ended unexpectedly" in said, "it says that PostgreSQL ended")
     sites.expect_nothing_left(below)
     sites.expect_recovery()

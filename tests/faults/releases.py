@@ -60,6 +60,11 @@ class Moment:
     here: Callable[[System, Release], Any] | None = None
     gate: str = ""
 
+    @property
+    def hides(self) -> bool:
+        """Whether what is live cannot be compared then: it cannot be read, or has changed."""
+        return self.gate == "todo" or self.gate.endswith("ACCESS EXCLUSIVE")
+
     @contextmanager
     def reached(self, on: System, release: Release, begin: Callable[[], Any]) -> Iterator[None]:
         """Begin the work and give way when it has come to this moment."""
@@ -137,6 +142,19 @@ def over(stage: str) -> Moment:
     """Return the moment after a stage is committed and before its order is struck off."""
     return Moment(stage, "it is committed, the order is not struck off", gate="todo")
 
+
+@dataclass(frozen=True)
+class Fault:
+    """What befalls the work. `sent` when its message is sent anew, and not left for beat."""
+
+    name: str
+    strike: Callable[[System], None]
+    sent: bool = False
+
+
+SIGKILLED = Fault("worker SIGKILLed", System.kill_workers, sent=True)
+POSTGRES = Fault("PostgreSQL restarted (immediate)", System.restart_postgres)
+REDIS = Fault("Redis SIGKILLed, started empty", System.restart_redis)
 
 CHECKS = (PARSING, HALF_READ, READ_KEPT, RECOGNISING, ROWS_WRITTEN, CHECKING, LIVE_COMPARED, FOUND,
           committing("check"), over("check"))  # fmt: skip
@@ -301,46 +319,60 @@ class Runs:
     def killed(self) -> None:
         """SIGKILL at every stage."""
         self.receive_killed()
-        for moment in CHECKS:
-            self.worker_killed(moment, self.bring(self.file, "received"), "check", "checked")
-        for moment in STAGES:
-            self.worker_killed(moment, self.bring(self.file, "checked"), "stage", "staged")
-        for moment in OWN_STAGES:
-            self.worker_killed(moment, self.bring(self.large, "checked"), "stage", "staged")
-        self.reject(self.bring(self.large, "checked"))
-        self.expect_clean("a partition of its own is taken down")
+        self.befallen(SIGKILLED, CHECKS, STAGES, OWN_STAGES)
         for moment in PUBLISHES:
             release = self.ready()
-            self.worker_killed(moment, release, "publish", "published")
+            self.befall(SIGKILLED, moment, release, "publish", "published")
             self.withdraw_killed(moment, release)
         self.whole_worker_killed()
 
-    def worker_killed(self, moment: Moment, release: Release, todo: str, status: str) -> None:
-        """Kill the processes that do the work, look, and see it done by those that follow."""
-        what = f"SIGKILL in {moment.stage}, {moment.what}"
+    def befallen(
+        self,
+        fault: Fault,
+        checks: Sequence[Moment],
+        stages: Sequence[Moment],
+        own_stages: Sequence[Moment] = (),
+    ) -> None:
+        """Have checking, staging, and staging to a partition of its own, befallen at moments."""
+        for moment in checks:
+            self.befall(fault, moment, self.bring(self.file, "received"), "check", "checked")
+        for moment in stages:
+            self.befall(fault, moment, self.bring(self.file, "checked"), "stage", "staged")
+        for moment in own_stages:
+            self.befall(fault, moment, self.bring(self.large, "checked"), "stage", "staged")
+        if own_stages:
+            self.reject(self.bring(self.large, "checked"))
+            self.expect_clean("a partition of its own is taken down")
+
+    def befall(
+        self, fault: Fault, moment: Moment, release: Release, todo: str, status: str
+    ) -> None:
+        """Have a step befallen at a moment, look, see it done by whoever follows, look again."""
+        from django.db import connection
+
+        what = f"{fault.name} in {moment.stage}, {moment.what}"
         before, published = self.on.live(), self.publications(release)
-        began = time.monotonic()
+        worker, began = self.on.workers()[0], time.monotonic()
         self.ask(release, todo)
         with moment.reached(self.on, release, lambda: self.send(release)):
-            parsing = self.on.readers()
-            self.on.kill_workers()
-            wait(lambda: not set(parsing) & set(self.on.readers()), f"{what}: parsing ended", 5)
-            if moment.gate != "indicators_packedarray ACCESS EXCLUSIVE" and moment.gate not in {
-                "commit", "todo",
-            }:  # fmt: skip
+            fault.strike(self.on)
+            if not moment.hides:
                 self.expect_live(before, self.on.live(), what)
-        failure = self.ended(release)
+        connection.close()  # Which the fault may have broken.
+        failure = self.ended(release, nudge=fault.sent)
         expect_quietly(
             release.status == status and not failure,
-            f"{what}: taken up again it is {status}, not {release.status}: {failure}",
+            f"{what}: in the end it is {status}, not {release.status}: {failure}",
         )
-        if todo != "publish":
-            self.expect_live(before, self.on.live(), what)
-        else:
+        expect_quietly(self.on.workers()[0] == worker, f"{what}: the worker itself lives on")
+        if todo == "publish":
             self.expect_whole(release, what, published)
+            seen = "published whole, once"
+        else:
+            self.expect_live(before, self.on.live(), what)
+            seen = f"live as before; then {status}"
         self.expect_clean(what)
-        seen = "published whole, once" if todo == "publish" else f"live as before; then {status}"
-        self.note("worker SIGKILLed", moment.stage, moment.what, seen, began)
+        self.note(fault.name, moment.stage, moment.what, seen, began)
 
     def publications(self, release: Release) -> int:
         """Return how many times the log says that a release was published."""
@@ -370,19 +402,9 @@ class Runs:
             return
         moment = Moment("withdraw", like.what, gate=like.gate)
         what = f"SIGKILL in withdraw, {moment.what}"
-        before = self.on.live()
-        began = time.monotonic()
-        commands: list[subprocess.Popen[str]] = []
-
-        def begin() -> None:
-            commands.append(self.on.command("withdraw_release", release.slug))
-
-        with moment.reached(self.on, release, begin):
-            commands[0].kill()
-            commands[0].communicate()
-            if moment.gate != "commit":
-                self.expect_live(before, self.on.live(), what)
-        wait(lambda: not self.on.running_statement("%indicators_release%"), what, every=0.05)
+        before, began = self.on.live(), time.monotonic()
+        with self.command_killed(moment, release, "withdraw_release", release.slug):
+            self.expect_live(before, self.on.live(), what)
         if moment.gate != "commit":
             code, said = self.on.run("withdraw_release", release.slug)
             expect_quietly(code == 0, f"{what}: taking it back again succeeds: {said}")
@@ -391,6 +413,16 @@ class Runs:
         self.expect_live(self.at_base, self.on.open_now(), what)
         self.expect_clean(what)
         self.note("command SIGKILLed", "withdraw", moment.what, "whole; then taken back", began)
+
+    @contextmanager
+    def command_killed(self, moment: Moment, release: Release, *arguments: str) -> Iterator[None]:
+        """SIGKILL a command at a moment; gives way before what it waits for may happen."""
+        commands: list[subprocess.Popen[str]] = []
+        with moment.reached(self.on, release, lambda: commands.append(self.on.command(*arguments))):
+            commands[0].kill()
+            commands[0].communicate()
+            yield
+        wait(lambda: not self.on.commands_connected(), "Postgres has noticed", every=0.05)
 
     def receive_killed(self) -> None:
         """Kill the command that receives a file."""
@@ -406,15 +438,8 @@ class Runs:
             what = f"SIGKILL in receive, {moment.what}"
             before, n = self.on.live(), Release.objects.count()
             began = time.monotonic()
-            commands: list[subprocess.Popen[str]] = []
-
-            def begin(commands: list[subprocess.Popen[str]] = commands) -> None:
-                commands.append(self.on.command(*arguments))
-
-            with moment.reached(self.on, self.base_release, begin):
-                commands[0].kill()
-                commands[0].communicate()
-            wait(lambda: not self.on.running_statement("INSERT%"), what, every=0.05)
+            with self.command_killed(moment, self.base_release, *arguments):
+                self.expect_live(before, self.on.live(), what)
             expect_quietly(Release.objects.count() == n, f"{what}: no release is recorded")
             self.expect_live(before, self.on.live(), what)
             self.expect_clean(what)
@@ -456,67 +481,14 @@ class Runs:
 
     def restarted(self) -> None:
         """Restart PostgreSQL and Redis under the work."""
-        for moment in (PARSING, RECOGNISING, CHECKING):
-            self.postgres_restarted(moment, self.bring(self.file, "received"), "check", "checked")
-        for moment in (COPYING, STAGED, COMPARING):
-            self.postgres_restarted(moment, self.bring(self.file, "checked"), "stage", "staged")
-        release = self.bring(self.large, "checked")
-        self.postgres_restarted(ATTACHING, release, "stage", "staged")
-        self.reject(self.bring(self.large, "checked"))
-        for moment in (CLOSING, PUBLISHED):
-            release = self.ready()
-            self.postgres_restarted(moment, release, "publish", "published")
-            self.withdraw(self.file)
-        for moment in (RECOGNISING,):
-            self.redis_restarted(moment, self.bring(self.file, "received"), "check", "checked")
-        self.redis_restarted(COPYING, self.bring(self.file, "checked"), "stage", "staged")
-        self.redis_restarted(PUBLISHED, self.ready(), "publish", "published")
-        self.withdraw(self.file)
-        self.message_lost()
-
-    def postgres_restarted(self, moment: Moment, release: Release, todo: str, status: str) -> None:
-        """Restart PostgreSQL as after a crash; nobody sends the message again but beat."""
-        from django.db import connection
-
-        what = f"PostgreSQL restarted in {moment.stage}, {moment.what}"
-        before, published = self.on.live(), self.publications(release)
-        began = time.monotonic()
-        self.ask(release, todo)
-        with moment.reached(self.on, release, lambda: self.send(release)):
-            self.on.restart_postgres()
-        connection.close()
-        if todo != "publish":
-            self.expect_live(before, self.on.live(), what)
-        failure = self.ended(release, nudge=False)
-        expect_quietly(
-            release.status == status and not failure,
-            f"{what}: taken up again it is {status}, not {release.status}: {failure}",
+        self.befallen(
+            POSTGRES, (PARSING, RECOGNISING, CHECKING), (COPYING, STAGED, COMPARING), (ATTACHING,)
         )
-        if todo != "publish":
-            self.expect_live(before, self.on.live(), what)
-        else:
-            self.expect_whole(release, what, published)
-        self.expect_clean(what)
-        seen = "published whole, once" if todo == "publish" else f"live as before; then {status}"
-        self.note("PostgreSQL restarted (immediate)", moment.stage, moment.what, seen, began)
-
-    def redis_restarted(self, moment: Moment, release: Release, todo: str, status: str) -> None:
-        """Kill Redis under the work and start it empty."""
-        what = f"Redis emptied in {moment.stage}, {moment.what}"
-        before, published = self.on.live(), self.publications(release)
-        began = time.monotonic()
-        self.ask(release, todo)
-        with moment.reached(self.on, release, lambda: self.send(release)):
-            self.on.restart_redis()
-        failure = self.ended(release, nudge=False)
-        expect_quietly(release.status == status and not failure, f"{what}: {failure}")
-        if todo != "publish":
-            self.expect_live(before, self.on.live(), what)
-        else:
-            self.expect_whole(release, what, published)
-        self.expect_clean(what)
-        seen = "published whole, once" if todo == "publish" else f"live as before; {status}"
-        self.note("Redis killed and emptied", moment.stage, moment.what, seen, began)
+        self.befallen(REDIS, (RECOGNISING,), (COPYING,))
+        for fault, moment in ((POSTGRES, CLOSING), (POSTGRES, PUBLISHED), (REDIS, PUBLISHED)):
+            self.befall(fault, moment, self.ready(), "publish", "published")
+            self.withdraw(self.file)
+        self.message_lost()
 
     def message_lost(self) -> None:
         """Empty Redis while an order waits that no message is left of."""

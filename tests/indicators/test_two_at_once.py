@@ -14,12 +14,14 @@ import polars as pl
 import pytest
 from django.db import connection, connections
 from django.test import Client
+from django.utils import timezone
 from psycopg import sql
 
 from areas.models import Area
 from indicators.insight.live import arrays
 from indicators.models import Bucket, Dataset, Indicator, Licence, LiveSeries, Release, Theme
-from indicators.releases import pipeline
+from indicators.releases import keeping, pipeline
+from indicators.releases.housekeeping import housekeep
 from indicators.releases.publish import CannotPublish, publish, withdraw
 from indicators.releases.stage import StagingError, stage
 from indicators.releases.storage import KEYS
@@ -169,6 +171,32 @@ def test_the_same_file_given_twice_at_once_is_one_release(
 
     assert at_once(give, give, give) == [None] * 3
     assert Release.objects.count() == 1
+
+
+def test_housekeeping_leaves_what_is_kept_and_not_recorded_yet(
+    committed: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "figures.csv"
+    shares(SIXTEEN).write_csv(path)
+    stray = keeping.files() / ("0" * 64)
+    stray.parent.mkdir(parents=True)
+    stray.write_bytes(b"left")
+    real = pipeline.same_files
+
+    def tidy() -> None:
+        housekeep(at=timezone.now() + timedelta(days=2), older_than=timedelta(0))
+
+    def after_tidying(*arguments: Any) -> Release | None:
+        assert at_once(tidy) == [None]
+        return real(*arguments)
+
+    monkeypatch.setattr(pipeline, "same_files", after_tidying)
+    release = pipeline.receive(paths=[path], by=None, at=NOW, dataset=committed)
+    assert keeping.kept_at(release.files.get().sha256).is_file()
+    assert stray.exists()
+    assert at_once(tidy) == [None]
+    assert keeping.kept_at(release.files.get().sha256).is_file()
+    assert not stray.exists()
 
 
 def test_a_release_in_hand_is_left_to_whoever_has_it(committed: Dataset) -> None:

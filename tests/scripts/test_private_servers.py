@@ -207,3 +207,16 @@ def test_processes_below_are_found_to_any_depth():
         else:
             pytest.fail("the grandchild was not found")
         child.communicate(b"\n")
+
+
+def test_processes_are_named_parents_first_whatever_their_numbers(monkeypatch):
+    script = ["-c", "input()  # the one that is looked for"]
+    with (
+        subprocess.Popen([sys.executable, *script], stdin=subprocess.PIPE) as low,
+        subprocess.Popen([sys.executable, *script], stdin=subprocess.PIPE) as high,
+    ):
+        # As it is once numbers were given round again: the higher one is the parent.
+        monkeypatch.setattr(processes, "below", lambda pid: [high.pid, low.pid, os.getpid()])
+        assert processes.named(os.getpid(), "the one that is looked for") == [high.pid, low.pid]
+        low.kill()
+        high.kill()

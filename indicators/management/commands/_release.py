@@ -18,6 +18,7 @@ from tqdm import tqdm
 from indicators.models import Release
 from indicators.releases.pipeline import CannotGoOn, in_hand
 from indicators.releases.publish import CannotPublish
+from indicators.releases.reading import Interrupted
 from indicators.releases.stage import StagingError
 
 
@@ -77,6 +78,10 @@ class ReleaseCommand(BaseCommand):
             yield
         except (CannotGoOn, CannotPublish, StagingError) as error:
             raise CommandError(str(error)) from error
+        except Interrupted as error:
+            raise CommandError(
+                "Reading was interrupted. Nothing was half done: run the same command again."
+            ) from error
         except OperationalError as error:
             raise CommandError(
                 "The database went away. Nothing was half done: run the same command again."

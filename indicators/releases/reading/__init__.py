@@ -11,10 +11,18 @@ gives the tables back from Parquet written there; everything uploaded goes throu
 
 from indicators.releases.reading.apart import in_subprocess, load
 from indicators.releases.reading.files import read
-from indicators.releases.reading.model import Document, Limits, Reading, Table, Unreadable
+from indicators.releases.reading.model import (
+    Document,
+    Interrupted,
+    Limits,
+    Reading,
+    Table,
+    Unreadable,
+)
 
 __all__ = [
     "Document",
+    "Interrupted",
     "Limits",
     "Reading",
     "Table",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -21,7 +22,15 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from indicators.releases.problems import Problem
-from indicators.releases.reading.model import BATCH, Document, Limits, Reading, Table, Unreadable
+from indicators.releases.reading.model import (
+    BATCH,
+    Document,
+    Interrupted,
+    Limits,
+    Reading,
+    Table,
+    Unreadable,
+)
 from indicators.releases.reading.parquet import KeptRows
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -31,6 +40,8 @@ ANSWER = "reading.json"
 RESERVED = 8_000_000_000
 LOOK_EVERY = 0.05
 GROWN = 3  # Columns of text in memory are larger than the text of a file.
+# How whoever stops the machine, or the site, tells a process to end.
+TOLD_TO_END = {-signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP}
 # What the process may know of its surroundings.
 KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "SYSTEMROOT")
 
@@ -48,6 +59,8 @@ def in_subprocess(
     Its tables lie in `folder`, which has to be there and outlive them, as Parquet. `tell` hears the
     name of each file as it is begun. What exceeds a limit, or takes the process down, is a problem
     of the file that was being read, and nothing of the reading is kept.
+
+    Raises Interrupted where the process was told to end from outside: to be read another time.
     """
     limits = limits or Limits()
     names = list(names or [path.name for path in paths])
@@ -122,6 +135,8 @@ def watched(
     listener.join(5)
     if process.returncode == 0:
         return None
+    if process.returncode in TOLD_TO_END:
+        raise Interrupted
     return stopped("reader-failed", at[0], "made its reader fail")
 
 

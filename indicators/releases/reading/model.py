@@ -50,6 +50,10 @@ class Unreadable(Exception):
         self.problem = problem
 
 
+class Interrupted(Exception):
+    """The process that reads was told to end, as when all is stopped: no fault of the file."""
+
+
 class Rows(Protocol):
     """Where a table's rows come from."""
 

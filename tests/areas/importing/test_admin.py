@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.core.cache.backends.redis import RedisCache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
+from redis.exceptions import RedisError
 
 from areas import tasks
 from areas.importing import uploads
@@ -107,6 +109,18 @@ def test_forgotten_work_is_taken_up(staff):
     tasks.take_up_waiting()
     given.refresh_from_db()
     assert given.status == "checked"
+
+
+def test_while_redis_is_away_a_file_is_loaded_all_the_same(staff, monkeypatch):
+    given = upload(staff, geojson())
+    away = RedisCache(f"unix://{uploads.path_of(given)}-no-redis.sock", {})
+    monkeypatch.setattr(uploads, "cache", away)
+    uploads.work_on(given.pk)
+    assert "Confirm: make these changes" in page(staff, given)
+    GeographyFile.objects.update(status="checking")
+    assert "http-equiv" in page(staff, given)  # Which asks how far it has come.
+    with pytest.raises(RedisError):
+        away.get("anything")
 
 
 def test_without_a_queue_the_file_still_waits(

@@ -1,6 +1,7 @@
 """Files made to do harm, and files that are merely broken: each a sentence, and nothing else."""
 
 import io
+import signal
 import struct
 import time
 import zipfile
@@ -9,7 +10,7 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from indicators.releases.reading import Limits, in_subprocess, read
+from indicators.releases.reading import Interrupted, Limits, in_subprocess, read
 from tests.indicators.reading.making import (
     codes,
     given,
@@ -362,3 +363,25 @@ def test_a_reader_that_dies_is_a_problem_of_the_file_it_was_at(tmp_path, monkeyp
     monkeypatch.setattr(apart, "ROOT", tmp_path)  # Nothing to run there.
     reading = in_subprocess([given(tmp_path, "a.csv", CSV)], tmp_path)
     assert codes(reading) == ["reader-failed"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_reader_that_is_told_to_end_is_no_fault_of_the_file_but_one_that_is_killed_may_be(
+    tmp_path, monkeypatch, number
+):
+    from indicators.releases.reading import apart
+
+    begin = apart.subprocess.Popen
+
+    def begun_and_ended(*args, **kwargs):
+        process = begin(*args, **kwargs)
+        process.send_signal(number)
+        return process
+
+    monkeypatch.setattr(apart.subprocess, "Popen", begun_and_ended)
+    if number == signal.SIGTERM:
+        with pytest.raises(Interrupted):
+            in_subprocess([given(tmp_path, "a.csv", CSV)], tmp_path)
+    else:
+        reading = in_subprocess([given(tmp_path, "a.csv", CSV)], tmp_path)
+        assert codes(reading) == ["reader-failed"]
