@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import settings as bounds
 
 from areas.models import Area
 from indicators.insight import kept
@@ -16,6 +17,8 @@ from indicators.releases.publish import publish
 from indicators.releases.stage import stage
 from tests import tiny_uk
 
+# Property tests that go by it, with `--hypothesis-profile=long`, take minutes.
+bounds.register_profile("long", max_examples=4_000)
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
