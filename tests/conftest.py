@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from django.db import connection
 from django.test.utils import setup_databases, teardown_databases
+from hypothesis import settings as bounds
 
 from areas.models import Area
 from indicators.insight import kept
@@ -18,6 +19,8 @@ from indicators.releases.publish import publish
 from indicators.releases.stage import stage
 from tests import tiny_uk
 
+# Property tests that go by it, with `--hypothesis-profile=long`, take minutes.
+bounds.register_profile("long", max_examples=4_000)
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 

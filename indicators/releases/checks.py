@@ -28,6 +28,12 @@ JUMP = 8.0  # Times the usual movement, and
 LEAST_JUMP = 0.25  # at least this share of the earlier value.
 FEW = 0.1  # Of the areas of a table: as many may be unknown, and the rest is sound.
 PSEUDO = r"^[EWSNLM]9{8}$"
+# What a spreadsheet shows where a code was that it took for a number: 9E+06, 6000001.
+AS_NUMBER = r"^[-+]?\d[\d.,]*(?:[eE][-+]?\d+)?$"
+# And where a range of ages or sizes was that it took for a date: 10-14, as Oct-14 or 2014-10-01.
+MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
+AS_DATE = rf"=(?:\d{{1,2}}-{MONTH}|{MONTH}-\d{{1,2}}|\d{{4}}-\d\d-\d\d)$"
+RANGE = r"=(?:\d+-(?:to-)?\d+|\d+-plus|under-\d+|over-\d+)$"
 
 
 @dataclass(frozen=True)
@@ -141,37 +147,50 @@ def per_area(rows: pl.DataFrame) -> pl.DataFrame:
 def unknown_codes(case: Case) -> pl.DataFrame:
     """Codes of no area here, whose rows are left out.
 
-    They are errors where their kind is held and more than a few of a table's areas are unknown: it
-    is then of other areas than those held. Publishers mix counties and combined authorities of all
-    years into tables that are sound, and a kind that is not held may be loaded later.
+    They are errors where their kind is held, or they are numbers, and more than a few of a table's
+    areas are unknown: it is then of other areas than those held, or a spreadsheet has been at it.
+    Publishers mix counties and combined authorities of all years into tables that are sound, and a
+    kind that is not held may be loaded later. Where a file says itself which edition a code is of,
+    one that is not is an error.
     """
     areas = per_area(case.placed.filter(pl.col("code").is_not_null()))
     pseudo = pl.col("code").str.contains(PSEUDO)
     held = pl.col("code").str.slice(0, 3).is_in(list(case.known.prefixes)) & ~pseudo
+    number = pl.col("code").str.contains(AS_NUMBER)
+    shown = pl.col("code").str.slice(0, 40)  # A cell may hold anything.
     unknown = pl.col("type").is_null()
     lost = areas.with_columns(
-        (unknown & held).sum().over("file", "sheet").alias("_lost"),
+        (unknown & (held | number)).sum().over("file", "sheet").alias("_lost"),
         pl.len().over("file", "sheet").alias("_all"),
     ).filter(unknown)
-    many = pl.col("_lost") > FEW * pl.col("_all")
+    many = (pl.col("_lost") > FEW * pl.col("_all")) | (pl.col("edition") != "")
+    as_number = pl.format(
+        "“{}” is a number where the code of an area should be, as spreadsheets make of codes. {}"
+        "Format that column as text, put the code back, and give the file again.",
+        shown, pl.when(many).then(pl.lit("")).otherwise(pl.lit("Its rows are left out. ")),
+    )  # fmt: skip
     return pl.concat(
         [
+            findings(lost.filter(number & many), "error", "code-as-number", as_number,
+                     value="code"),
+            findings(lost.filter(number & ~many), "warning", "code-as-number", as_number,
+                     value="code"),
             findings(
                 lost.filter(held & many), "error", "unknown-code",
                 pl.format("{} is the code of no area held here, though others that begin like it "
-                          "are. Correct it, or load the areas it is from.", "code"),
+                          "are. Correct it, or load the areas it is from.", shown),
                 value="code",
             ),
             findings(
                 lost.filter(held & ~many), "warning", "unknown-code",
                 pl.format("{}, “{}” in the file, is no area held here, though others that begin "
                           "like it are. Its rows are left out. Correct it, or load it first.",
-                          "code", pl.col("name_given").fill_null(pl.col("code"))),
+                          shown, pl.col("name_given").fill_null(pl.col("code"))),
                 value="code",
             ),
             findings(
-                lost.filter(~held), "warning", "kind-not-held",
-                pl.format("{} is of a kind of area that is not held here. It is left out.", "code"),
+                lost.filter(~held & ~number), "warning", "kind-not-held",
+                pl.format("{} is of a kind of area that is not held here. It is left out.", shown),
                 value="code",
             ),
         ]
@@ -253,6 +272,50 @@ def future_periods(case: Case) -> pl.DataFrame:
             findings(none.unique(series, maintain_order=True), "error", "no-period",
                      "These rows have no period we can read. Say it in the mapping.",
                      value="period"),
+        ]
+    )  # fmt: skip
+
+
+def mangled_dates(case: Case) -> pl.DataFrame:
+    """Years and ranges that a spreadsheet took for dates, among others that it did not.
+
+    It shows 2010/11 as Nov-10 and 10-14 as Oct-14, and leaves 2013/14 and 15-19 alone.
+    """
+    series = ["file", "sheet", "indicator", "period"]
+    periods = case.rows.unique(series, keep="first", maintain_order=True).with_columns(
+        pl.col("period").str.ends_with("/P1M").alias("_month"),
+        pl.col("period").str.ends_with("/P1Y").alias("_year"),
+        (pl.col("period").str.slice(2, 2).cast(pl.Int32, strict=False) + 1
+         == pl.col("period").str.slice(5, 2).cast(pl.Int32, strict=False)).alias("_next"),
+    )  # fmt: skip
+    table = ["file", "sheet", "indicator"]
+    months = periods.filter(
+        pl.col("_month")
+        & pl.col("_year").any().over(table)
+        & (~pl.col("_month") | pl.col("_next")).all().over(table)
+    )
+    dimension = ["file", "sheet", "_dimension"]
+    bands = (
+        case.rows.filter(pl.col("breakdown") != "")
+        .unique(["file", "sheet", "breakdown"], keep="first", maintain_order=True)
+        .with_columns(pl.col("breakdown").str.split("|").alias("_part"))
+        .explode("_part")
+        .with_columns(pl.col("_part").str.extract("^([^=]*)=", 1).alias("_dimension"))
+        .filter(pl.col("_part").str.contains(RANGE).any().over(dimension))
+        .filter(pl.col("_part").str.contains(AS_DATE))
+    )
+    return pl.concat(
+        [
+            findings(months, "error", "year-as-month",
+                     pl.format("{} is a month among years, as a spreadsheet makes of {}/{}. Write "
+                               "the years out as text, and give the file again.",
+                               "period", pl.col("period").str.slice(0, 4),
+                               pl.col("period").str.slice(5, 2)),
+                     value="period"),
+            findings(bands, "error", "range-as-date",
+                     pl.format("“{}” is a date among ranges, as a spreadsheet makes of 10-14. "
+                               "Write the ranges out as text, and give the file again.", "_part"),
+                     value="breakdown"),
         ]
     )  # fmt: skip
 
@@ -529,6 +592,7 @@ CHECKS: tuple[Check, ...] = (
     miscased_codes,
     ended_codes,
     future_periods,
+    mangled_dates,
     names_disagree,
     missing_areas,
     duplicates,

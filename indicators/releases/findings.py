@@ -12,6 +12,7 @@ from indicators.releases.keeping import CHECKED, folder_of
 from indicators.releases.problems import SCHEMA, Problem
 
 FILE = "problems.parquet"
+LONGEST = 1_000  # Characters of a sentence.
 
 
 def as_frame(problems: Iterable[Problem]) -> pl.DataFrame:
@@ -33,15 +34,42 @@ def gather(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
         for frame in frames
     ]
     every = pl.concat([pl.DataFrame(schema=SCHEMA), *conformed])
-    return every.sort("kind", "code", maintain_order=True)
+    # A cell may hold a book, or what moves a terminal's cursor: sentences are for people.
+    told = (
+        pl.col("sentence")
+        .str.replace_all(r"[\s\p{Cc}\p{Cf}]+", " ")
+        .str.replace_all(r"“([^”]{100})[^”]{20,}”", "“${1}…”")
+    )
+    short = pl.when(told.str.len_chars() > LONGEST).then(
+        told.str.slice(0, LONGEST) + pl.lit("….")
+    ).otherwise(told)  # fmt: skip
+    return every.with_columns(short.alias("sentence")).sort("kind", "code", maintain_order=True)
 
 
 def counted(frame: pl.DataFrame) -> dict[str, dict[str, Any]]:
-    """Return code → kind, n and the first sentence; a code of both kinds counts as an error."""
+    """Return code → kind, n, and where the first stands and what it says.
+
+    A code of both kinds counts as an error.
+    """
     grouped = frame.group_by("code", maintain_order=True).agg(
-        pl.col("kind").first(), pl.len().alias("n"), pl.col("sentence").first()
+        pl.col("kind").first(),
+        pl.len().alias("n"),
+        pl.col("sentence", "file", "sheet", "row").first(),
     )
     return {row.pop("code"): row for row in grouped.to_dicts()}
+
+
+def told(first: dict[str, Any]) -> str:
+    """Return the first finding of a kind as a sentence that says where it stands.
+
+    `first` is a value of `counted`. Sentences of readers begin with the file by themselves.
+    """
+    sentence, file = str(first["sentence"]), str(first.get("file") or "")
+    if not file or sentence.startswith(file):
+        return sentence
+    sheet = f", sheet {first['sheet']}" if first.get("sheet") else ""
+    row = f", row {first['row']:,}" if first.get("row") is not None else ""
+    return f"{file}{sheet}{row}: {sentence}"
 
 
 def problems_of(release_id: int) -> pl.LazyFrame:

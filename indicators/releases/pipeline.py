@@ -78,6 +78,10 @@ class CannotGoOn(ValueError):
     """A step cannot be taken; the message says why and what to do. Nothing was changed."""
 
 
+class NotAccepted(CannotPublish):
+    """A release has warnings that nobody has said a reason for."""
+
+
 @dataclass(frozen=True)
 class Given:
     """A file as it was given: its bytes kept, and the name it came with."""
@@ -458,10 +462,6 @@ def check_parts(
 
     What staging would refuse is an error here too, in its words, where no check has said it.
     """
-    indicators = {i.slug: i for i in Indicator.objects.select_related("scope__area_type")}
-    indicators |= {i.slug: i for i in proposed(mapping, parts) if i.slug not in indicators}
-    checks = optional("indicators.releases.checks")
-    wrong: list[pl.DataFrame] = []
     if not parts.rows:
         if said:
             return []
@@ -470,6 +470,10 @@ def check_parts(
                 [Problem("error", "no-rows", "No row of data was found. Give the file of figures.")]
             )
         ]
+    indicators = {i.slug: i for i in Indicator.objects.select_related("scope__area_type")}
+    indicators |= {i.slug: i for i in proposed(mapping, parts) if i.slug not in indicators}
+    checks = optional("indicators.releases.checks")
+    wrong: list[pl.DataFrame] = []
     for done, part in enumerate(parts.frames()):
         tell("Checking", done, len(parts))
         own = pl.DataFrame(schema=findings.SCHEMA)
@@ -484,10 +488,16 @@ def check_parts(
         if said or has_errors([own]):
             continue
         try:
-            fit(bare(part, indicators), indicators, geography)
+            with transaction.atomic():
+                fit(bare(part, indicators), indicators, geography)
+                transaction.set_rollback(True)  # Checking writes nothing, not even periods.
         except StagingError as error:
+            files = part["file"].unique()
+            file = str(files[0]) if len(files) == 1 else ""
             wrong.append(
-                findings.as_frame([Problem("error", "not-fit", s) for s in error.sentences])
+                findings.as_frame(
+                    [Problem("error", "not-fit", s, file=file) for s in error.sentences]
+                )
             )
     return wrong
 
@@ -701,9 +711,9 @@ class Bare:
 
 
 def first_sentence(release: Release) -> str:
-    """Return what the first error of a release says."""
-    errors = [p["sentence"] for p in release.problems.values() if p["kind"] == "error"]
-    return str(errors[0]) if errors else ""
+    """Return what the first error of a release says, and where it stands."""
+    errors = [findings.told(p) for p in release.problems.values() if p["kind"] == "error"]
+    return errors[0] if errors else ""
 
 
 def unstage(*, release: Release, by: User, at: datetime) -> None:
@@ -779,12 +789,17 @@ def unaccepted(release: Release) -> list[str]:
 
 
 def publish_release(*, release: Release, by: User, at: datetime) -> None:
-    """Put a staged release live at `at`. Raises CannotPublish, having changed nothing."""
+    """Put a staged release live at `at`. Raises CannotPublish, having changed nothing.
+
+    A warning says that something of a file is left out or may be untrue, so each kind needs a
+    reason first (`accept_warnings`), which is kept with the release: otherwise NotAccepted.
+    """
     release.refresh_from_db()
     if left := unaccepted(release):
-        raise CannotPublish(
+        told = ", ".join(f"{code} ({release.problems[code]['n']:,})" for code in left)
+        raise NotAccepted(
             f"“{release.name}” was not published: say first why these warnings may be accepted: "
-            f"{', '.join(left)}."
+            f"{told}."
         )
     publish.publish(release=release, by=by, at=at)
     release.refresh_from_db()

@@ -51,6 +51,9 @@ MISSING_LETTERS = [LETTERS[position] for position in MISSING]
 # Editions whose areas a reader compares within; nearer ones are left to the map.
 GROUP_TYPES = ("authority", "region", "country", "country-group", "uk")
 MAX_EXAMPLES = 5
+LONGEST_BREAKDOWN = 120
+# Areas times series of one part, which are held as arrays of some 60 bytes for each.
+MOST_PLACES = 30_000_000
 
 Progress = Callable[[str, int, int], None]
 
@@ -358,7 +361,9 @@ def fit(
     """
     table = with_rates(normalise(table), indicators)
     refuse(problems(table, indicators, geography.editions))
-    published = list(read_series(with_ordinals(table, geography), indicators, geography))
+    table = with_ordinals(table, geography)
+    refuse(sparse(table, geography))
+    published = list(read_series(table, indicators, geography))
     refuse(beyond_scope(published, geography))
     return published
 
@@ -481,6 +486,12 @@ def problems(
             parse_period(text)
         except ValueError as error:
             yield str(error)
+    long = rows(pl.col("breakdown").str.len_chars() > LONGEST_BREAKDOWN)
+    if len(long):
+        yield (
+            f"The breakdown {examples(long['breakdown'])} is longer than {LONGEST_BREAKDOWN} "
+            "characters: say it in fewer."
+        )
     unread = rows(~pl.col("marker").is_in(LETTERS))
     if len(unread):
         yield f"Unknown marker {examples(unread['marker'])}: use one of {', '.join(LETTERS[1:])}."
@@ -512,6 +523,21 @@ def problems(
     twice = rows(pl.struct(*SERIES_KEY, "code").is_duplicated())
     if len(twice):
         yield f"More than one row for {examples(twice['code'])} in one series: keep one."
+
+
+def sparse(table: pl.DataFrame, geography: Geography) -> Iterable[str]:
+    """Yield a sentence where series are so many and so empty that their arrays fill the memory."""
+    each = table.group_by("edition").agg(pl.struct(SERIES_KEY).n_unique().alias("series"))
+    places = sum(
+        int(series) * len(geography.ids(geography.editions[slug]))
+        for slug, series in each.iter_rows()
+    )
+    if places > MOST_PLACES:
+        yield (
+            f"{table.height:,} figures would make {int(each['series'].sum()):,} series: a column "
+            "that tells rows apart, such as a number of each row, seems to be read as a category "
+            "or a period. Say in the mapping what it is; if they are meant, give the file in parts."
+        )
 
 
 def with_ordinals(table: pl.DataFrame, geography: Geography) -> pl.DataFrame:

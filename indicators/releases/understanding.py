@@ -131,6 +131,10 @@ def rows_of(
 def plan(mapping: dict[str, Any]) -> dict[str, tuple[str, str]]:
     """Return canonical column → ("heading" or "text", words). Raises CannotMap."""
     columns = mapping.get("columns")
+    if strange := sorted(set(mapping) - {"columns"}):
+        raise CannotMap(
+            f"A mapping of “columns” has nothing beside them; take out {', '.join(strange)}."
+        )
     if not isinstance(columns, dict):
         raise CannotMap("“columns” of the mapping has to be an object: column → heading or text.")
     if strange := sorted(set(map(str, columns)) - set(COLUMNS)):

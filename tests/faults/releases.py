@@ -678,7 +678,7 @@ class Runs:
         began = time.monotonic()
         code, text = self.on.run(*arguments)
         expect_quietly(code == 0 and Release.objects.count() == n + 1, f"again: {text}")
-        code, text = self.on.run(*arguments, "--publish")
+        code, text = self.on.run(*arguments, "--publish", "--accept", "all=Made up.")
         expect_quietly(code == 0, f"it is published: {text}")
         code, text = self.on.run(*arguments)
         expect_quietly(code == 1 and "Nothing new" in text, f"it is refused: {text}")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
-from dataclasses import asdict
 from datetime import date, timedelta
 from io import StringIO
 from pathlib import Path
@@ -43,41 +41,12 @@ from indicators.releases import (
     storage,
 )
 from indicators.releases.publish import CannotPublish
-from indicators.releases.reading import apart
-from indicators.releases.reading.model import Limits
 from tests import tiny_uk
 from tests.conftest import shares
 from tests.tiny_uk import COUNCILS, NEIGHBOURHOODS
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media", "read_here")]
 SIXTEEN = [float(n) for n in range(1, 17)]
-
-
-@pytest.fixture(autouse=True)
-def media(settings, tmp_path) -> Path:
-    """Files of this test alone."""
-    settings.MEDIA_ROOT = tmp_path / "media"
-    return Path(settings.MEDIA_ROOT)
-
-
-@pytest.fixture(autouse=True)
-def read_here(request, monkeypatch) -> None:
-    """Read without a process of its own, which takes a second to begin, unless files are hostile.
-
-    What is read goes by way of the same folder.
-    """
-    if "hostile" in request.node.name or "bomb" in request.node.name:
-        return
-
-    def here(paths: Any, folder: Path, *, names: Any, tell: Any) -> Any:
-        asked = {"paths": [str(p) for p in paths], "names": names, "limits": asdict(Limits())}
-        (folder / apart.ASKED).write_text(json.dumps(asked))
-        apart.serve(folder)
-        return apart.load(folder)
-
-    monkeypatch.setattr(apart, "confine", lambda limits: None)
-    monkeypatch.setattr(apart, "end_with_parent", lambda: None)
-    monkeypatch.setattr(pipeline.reading, "in_subprocess", here)
 
 
 @pytest.fixture
@@ -179,6 +148,7 @@ def test_a_mapping_says_what_the_columns_are(make_indicator, file, dataset, cloc
         ({"columns": []}, "has to be an object"),
         ({"columns": {"colour": {"text": "red"}}}, "columns we do not know: colour"),
         ({"columns": {"code": "Place"}}, "Column code of the mapping has to be"),
+        ({"columns": {}, "definitions": [1]}, "take out definitions"),
         ({"columns": {"code": {"heading": "code"}}}, "does not say where indicator, edition"),
         (
             {"columns": {n: {"text": "x"} for n in ("indicator", "edition", "period", "code")}},
@@ -245,6 +215,18 @@ def test_what_staging_would_refuse_is_said_when_checking(make_indicator, file, d
     with pytest.raises(pipeline.CannotGoOn, match="Unknown edition"):
         pipeline.stage_release(release=release, at=clock())
     assert not Series.objects.exists()
+
+
+def test_more_series_than_memory_holds_are_refused(
+    make_indicator, file, dataset, clock, monkeypatch
+):
+    make_indicator()
+    monkeypatch.setattr(stage, "MOST_PLACES", 15)
+    release = pipeline.receive(paths=[file(shares(SIXTEEN))], by=None, at=clock(), dataset=dataset)
+    problems = pipeline.check_release(release=release, at=clock())
+    assert (
+        "16 figures would make 1 series: a column that tells rows apart" in problems["sentence"][0]
+    )
 
 
 # In parts
@@ -719,6 +701,36 @@ def test_a_command_publishes_and_corrects(make_indicator, file, dataset):
     assert run("withdraw_release", third["release"])["status"] == "rejected"
 
 
+def test_a_command_publishes_over_warnings_only_with_a_reason_for_each(
+    make_indicator, file, dataset
+):
+    make_indicator()
+    # One is repeated, and one mistyped: two kinds of warning.
+    lines = ["LSOA code,Share", *(f"{c},{n}.5" for n, c in enumerate(NEIGHBOURHOODS))]
+    path = file("\n".join([*lines, lines[1], "E01000999,1.5"]), "shares-2021.csv")
+    with pytest.raises(CommandError) as refusal:
+        run("import_release", path, dataset="census", publish=True)
+    for words in ("repeated-rows (1)", "unknown-code (1)", "--accept CODE=WHY", "--accept all=WHY"):
+        assert words in str(refusal.value)
+    release = Release.objects.get()
+    assert release.status == "staged"
+    assert not LiveSeries.objects.exists()
+    told = findings.told(release.problems["unknown-code"])
+    assert told.startswith("shares-2021.csv, row 19: E01000999")
+    assert "left out" in told
+    one = [("unknown-code", "Of no area.")]
+    with pytest.raises(CommandError, match=r"accepted: repeated-rows \(1\)\."):
+        run("import_release", path, dataset="census", publish=True, accept=one)
+    assert not LiveSeries.objects.exists()
+    again = [("all", "Looked at.")]
+    done = run("import_release", path, dataset="census", publish=True, accept=again)
+    assert done["status"] == "published"
+    assert dict(release.accepted.values_list("code", "why")) == {
+        "unknown-code": "Of no area.", "repeated-rows": "Looked at.",
+    }  # fmt: skip
+    assert Observation.objects.filter(series__release=release).count() > 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -735,70 +747,29 @@ def test_a_command_says_what_it_lacks(make_indicator, file, dataset, arguments, 
     assert not Release.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("{", "is not JSON that can be kept"),
+        ("[1]", "has to hold an object"),
+        ('{"columns": NaN}', "it holds NaN"),
+        ('{"columns": {"code": {"text": "a\\u0000"}}}', "it holds NUL characters"),
+        ('{"columns": {"code": {"text": "\\ud800"}}}', "is not JSON that can be kept"),
+        ("[" * 100_000, "is not JSON that can be kept"),
+    ],
+)
+def test_a_mapping_that_cannot_be_kept_is_refused(make_indicator, file, dataset, text, sentence):
+    make_indicator()
+    mapping = file(text, "mapping.json")
+    with pytest.raises(CommandError, match=sentence):
+        run("import_release", file(shares(SIXTEEN)), dataset="census", mapping=mapping)
+    assert not Release.objects.exists()
+
+
 def test_an_indicator_given_by_the_command_is_that_of_every_row(make_indicator, file, dataset):
     make_indicator()
     path = file(shares(SIXTEEN).drop("indicator"))
     assert run("import_release", path, dataset="census", indicator="share")["status"] == "staged"
-
-
-def bomb(path: Path) -> None:
-    """Write a zip of half a gigabyte of noughts."""
-    with (
-        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
-        archive.open("zeros.csv", "w", force_zip64=True) as member,
-    ):
-        for _ in range(500):
-            member.write(b"0" * 1_000_000)
-
-
-HEADINGS = "indicator,edition,period,code,value,numerator,denominator,marker\n"
-HOSTILE = {
-    "empty": (b"", "empty"),
-    "headings only": (HEADINGS.encode(), "headings and no rows"),
-    "not a table": (b"\x00\x01\x02" * 100, "."),
-    "a web page": (b"<html><body>Log in</body></html>", "web page"),
-    "all codes unknown": (
-        (HEADINGS + "share,lsoa,2021-03-21,E01999999,1,1,100,\n").encode(),
-        "Not in the edition|no area held here",
-    ),
-    "infinity": ((HEADINGS + "share,lsoa,2021-03-21,E01000901,1e999,,,\n").encode(), "not a num"),
-    "not a number": ((HEADINGS + "share,lsoa,2021-03-21,E01000901,NaN,,,\n").encode(), "not a nu"),
-    "a formula": (
-        (HEADINGS + '=cmd|"/c calc"!A1,lsoa,2021-03-21,E01000901,1,,,\n').encode(),
-        "Unknown indicator",
-    ),
-    "markup": (
-        (HEADINGS + "<script>alert(1)</script>,lsoa,2021-03-21,E01000901,1,,,\n").encode(),
-        "Unknown indicator",
-    ),
-    "an impossible period": (
-        (HEADINGS + "share,lsoa,2021-13-41,E01000901,1,,,\n").encode(),
-        "is not a period|no period we can read",
-    ),
-}
-
-
-@pytest.mark.parametrize("what", HOSTILE)
-def test_a_hostile_file_is_a_sentence_and_stages_nothing(make_indicator, file, dataset, what):
-    make_indicator()
-    content, sentence = HOSTILE[what]
-    with pytest.raises(CommandError, match=sentence) as refusal:
-        run("import_release", file(content, "hostile.csv"), dataset="census", publish=True)
-    assert "Traceback" not in str(refusal.value)
-    assert not Series.objects.exists()
-    assert not Observation.objects.exists()
-    assert not LiveSeries.objects.exists()
-
-
-def test_a_bomb_is_refused_without_being_unpacked(make_indicator, tmp_path, dataset, media):
-    make_indicator()
-    path = tmp_path / "bomb.zip"
-    bomb(path)
-    with pytest.raises(CommandError, match="made to do harm"):
-        run("import_release", path, dataset="census")
-    left = sum(p.stat().st_size for p in media.rglob("*") if p.is_file())
-    assert left < 10_000_000
-    assert not Series.objects.exists()
 
 
 # With the recogniser, where it is there

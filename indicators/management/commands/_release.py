@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from argparse import ArgumentTypeError
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,7 +16,7 @@ from django.db import OperationalError
 from tqdm import tqdm
 
 from indicators.models import Release
-from indicators.releases.pipeline import CannotGoOn, in_hand
+from indicators.releases.pipeline import CannotGoOn, NotAccepted, in_hand, unaccepted
 from indicators.releases.publish import CannotPublish
 from indicators.releases.reading import Interrupted
 from indicators.releases.stage import StagingError
@@ -28,6 +28,31 @@ def accepted(text: str) -> tuple[str, str]:
     if not equals or not why.strip():
         raise ArgumentTypeError(f"{text!r} has to be CODE=WHY, such as jump='a new method'.")
     return code.strip(), why.strip()
+
+
+EVERY = "all"
+
+
+def add_accept(parser: CommandParser) -> None:
+    """Take `--accept`, as often as there are kinds of warning."""
+    parser.add_argument(
+        "--accept",
+        action="append",
+        type=accepted,
+        default=[],
+        metavar="CODE=WHY",
+        help="why warnings of a kind are no hindrance to publishing; all=WHY says it of every kind "
+        "that has no reason of its own. It is kept with the release",
+    )
+
+
+def reasons(given: Sequence[tuple[str, str]], release: Release) -> dict[str, str]:
+    """Return code → why, as `--accept` gave them, “all” standing for what has no reason yet."""
+    why = dict(given)
+    if EVERY in why:
+        every = why.pop(EVERY)
+        why = dict.fromkeys(unaccepted(release), every) | why
+    return why
 
 
 class ReleaseCommand(BaseCommand):
@@ -76,6 +101,10 @@ class ReleaseCommand(BaseCommand):
         """Turn what cannot be done into a CommandError with its sentence."""
         try:
             yield
+        except NotAccepted as error:
+            raise CommandError(
+                f"{error} Give --accept CODE=WHY for each, or --accept {EVERY}=WHY for all of them."
+            ) from error
         except (CannotGoOn, CannotPublish, StagingError) as error:
             raise CommandError(str(error)) from error
         except Interrupted as error:

@@ -11,12 +11,11 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from areas.importing.report import counted, some
-from indicators.management.commands._release import ReleaseCommand, accepted
+from indicators.management.commands._release import ReleaseCommand, add_accept, reasons
 from indicators.models import Dataset, Indicator, Licence, LiveSeries, Release, SavedLayout
 from indicators.releases import findings, pipeline, preview
 
 SHOWN = 12
-SHOWN_AND_ACCEPTED = "Published from the command line with this warning shown."
 
 
 class Command(ReleaseCommand):
@@ -46,16 +45,13 @@ class Command(ReleaseCommand):
             action="store_true",
             help="it replaces everything live from the dataset, not only the series it has",
         )
-        parser.add_argument("--publish", action="store_true", help="also put it live")
         parser.add_argument(
-            "--accept",
-            action="append",
-            type=accepted,
-            default=[],
-            metavar="CODE=WHY",
-            help="why a kind of warning is no hindrance; with --publish all others are accepted "
-            "as seen by whoever runs the command",
+            "--publish",
+            action="store_true",
+            help="also put it live; with warnings, only if --accept says why of each kind. Without "
+            "that it stays ready, and the same command again goes on from there",
         )
+        add_accept(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Import, and answer with what was found, also when it was refused."""
@@ -113,18 +109,11 @@ class Command(ReleaseCommand):
                 with clock(found, "stage"):
                     pipeline.stage_release(release=release, at=timezone.now(), by=by, tell=tell)
             note_staged(found, release)
+            why = reasons(options["accept"], release)
+            pipeline.accept_warnings(release=release, why=why, by=by, at=timezone.now())
             if options["publish"]:
-                why = dict.fromkeys(
-                    pipeline.unaccepted(release),
-                    SHOWN_AND_ACCEPTED,
-                ) | dict(options["accept"])
-                pipeline.accept_warnings(release=release, why=why, by=by, at=timezone.now())
                 with clock(found, "publish"):
                     pipeline.publish_release(release=release, by=by, at=timezone.now())
-            elif options["accept"]:
-                pipeline.accept_warnings(
-                    release=release, why=dict(options["accept"]), by=by, at=timezone.now()
-                )
         release.refresh_from_db()
         found["status"] = release.status
 
@@ -193,14 +182,23 @@ def guess(options: dict[str, Any], mapping: dict[str, Any] | None) -> str:
 def read_mapping(path: Path) -> dict[str, Any]:
     """Return a mapping from a file of JSON. Raises CommandError."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse_constant)
+        # As the database takes it: no NUL, no half of a character.
+        if "\\u0000" in json.dumps(found):
+            raise ValueError("it holds NUL characters")
+        json.dumps(found, ensure_ascii=False).encode()
     except OSError as error:
         raise CommandError(f"{path.name} cannot be read: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:
-        raise CommandError(f"{path.name} is not JSON: {error}.") from error
+        raise CommandError(f"{path.name} is not JSON that can be kept: {error}.") from error
     if not isinstance(found, dict):
         raise CommandError(f"{path.name} has to hold an object, in braces.")
     return found
+
+
+def refuse_constant(text: str) -> None:
+    """Refuse NaN and infinity, which are no JSON though Python reads them."""
+    raise ValueError(f"it holds {text}")
 
 
 def note_check(found: dict[str, Any], release: Release) -> None:
@@ -233,7 +231,7 @@ def problem_lines(found: dict[str, Any]) -> list[str]:
     """Return what is wrong as lines, each kind once."""
     some_of = found["problems"]["by_code"]
     told = [
-        f"  {p['kind'].capitalize()} {p['code']} ({p['n']:,}): {p['sentence']}"
+        f"  {p['kind'].capitalize()} {p['code']} ({p['n']:,}): {findings.told(p)}"
         for p in some_of[:SHOWN]
     ]
     more = len(some_of) - SHOWN

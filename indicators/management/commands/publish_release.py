@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils import timezone
 
-from indicators.management.commands._release import ReleaseCommand, accepted
+from indicators.management.commands._release import ReleaseCommand, add_accept, reasons
 from indicators.releases import pipeline
 
 
@@ -18,10 +18,7 @@ class Command(ReleaseCommand):
         """Take the release, reasons, and what it corrects."""
         super().add_arguments(parser)
         parser.add_argument("slug", help="of the release; `manage.py releases` lists them")
-        parser.add_argument(
-            "--accept", action="append", type=accepted, default=[], metavar="CODE=WHY",
-            help="why a kind of warning is no hindrance",
-        )  # fmt: skip
+        add_accept(parser)
         parser.add_argument("--corrects", metavar="SLUG", help="the release that it puts right")
         parser.add_argument("--note", default="", help="with --corrects: what was wrong, in public")
 
@@ -29,7 +26,8 @@ class Command(ReleaseCommand):
         """Publish it and say so."""
         release, by, at = self.release(options["slug"]), self.user(options["by"]), timezone.now()
         with self.working(release.pk):
-            pipeline.accept_warnings(release=release, why=dict(options["accept"]), by=by, at=at)
+            why = reasons(options["accept"], release)
+            pipeline.accept_warnings(release=release, why=why, by=by, at=at)
             if options["corrects"]:
                 of = self.release(options["corrects"])
                 pipeline.correct(release=release, of=of, note=options["note"], by=by, at=at)

@@ -16,7 +16,14 @@ import polars as pl
 
 from indicators.releases.problems import Problem
 from indicators.releases.reading import layout
-from indicators.releases.reading.model import Document, Limits, Reading, Unreadable
+from indicators.releases.reading.model import (
+    HIDDEN,
+    Document,
+    Limits,
+    Reading,
+    Unreadable,
+    hidden_characters,
+)
 from indicators.releases.reading.unpack import (
     BLOCK,
     Budget,
@@ -35,10 +42,6 @@ REPEATED = re.compile(rb'number-(rows|columns)-repeated="([0-9]{1,9})"')
 PARAGRAPH = re.compile(rb"<a:p>(.*?)</a:p>|<a:p [^>]*>(.*?)</a:p>", re.DOTALL)
 WORDS = re.compile(rb"<a:t(?: [^>]*)?>([^<]*)</a:t>")
 MIDNIGHT = r"^(\d{4}-\d\d-\d\d) 00:00:00$"
-HIDDEN = (
-    "[\u0001-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f"
-    "\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
-)
 
 
 def read_book(source: Source, budget: Budget, limits: Limits, reading: Reading) -> None:
@@ -146,18 +149,7 @@ def cleaned(grid: pl.DataFrame, name: str, sheet: str, reading: Reading) -> pl.D
     odd = grid.select(pl.all().str.contains(HIDDEN).fill_null(False))
     at = odd.select(pl.any_horizontal(pl.all()).alias("odd"))["odd"].arg_true()
     if len(at):
-        reading.problems.append(
-            Problem(
-                "warning",
-                "hidden-characters",
-                f"{name}, sheet {sheet} holds control or text-turning characters that do not show, "
-                f"in {len(at):,} rows (the first in row {at[0] + 1:,}). They were left out; look "
-                "at that row.",
-                name,
-                sheet,
-                int(at[0]) + 1,
-            )
-        )
+        reading.problems.append(hidden_characters(name, sheet, len(at), int(at[0]) + 1))
         grid = grid.with_columns(pl.all().str.replace_all(HIDDEN, ""))
     return grid.with_columns(pl.all().str.replace(MIDNIGHT, "$1"))
 

@@ -8,12 +8,16 @@ digits they have in the file.
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from indicators.releases.problems import Problem
 from indicators.releases.reading.model import (
+    HIDDEN,
     KIND,
     ROW,
     Document,
@@ -27,6 +31,9 @@ from indicators.releases.reading.model import (
 from indicators.releases.reading.unpack import Source, refusal
 
 MOST_CUBES = 200
+# Where text may have characters that do not show, or halves of ones, as they are or as \u200f.
+ODD = re.compile(rf"{HIDDEN}|\\u(?:00[0189]|007f|20[0-6]|feff|d[89a-f])", re.IGNORECASE)
+HALVES = re.compile(rf"{HIDDEN}|[\ud800-\udfff]")
 
 
 def read_json(source: Source, limits: Limits, reading: Reading) -> None:
@@ -40,9 +47,13 @@ def read_json(source: Source, limits: Limits, reading: Reading) -> None:
             "CSV, or for a part.",
         )
     try:
-        content = json.loads(
-            source.path.read_bytes().decode("utf-8-sig"), parse_float=str, parse_int=str
-        )
+        text = source.path.read_bytes().decode("utf-8-sig")
+        content = json.loads(text, parse_float=str, parse_int=str)
+        if ODD.search(text):
+            odd: list[str] = []
+            content = without_hidden(content, odd)
+            if odd:
+                reading.problems.append(hidden(name, odd))
     except (ValueError, RecursionError) as error:
         raise refusal(
             "truncated", name, f"{name} is not whole JSON; it may be cut short. Download it again."
@@ -56,11 +67,40 @@ def read_json(source: Source, limits: Limits, reading: Reading) -> None:
             "source for JSON-stat 2 or CSV.",
         )
     for number, cube in enumerate(cubes[:MOST_CUBES], 1):
-        sheet = str(cube.get("label") or f"dataset {number}") if len(cubes) > 1 else ""
+        label = str(cube.get("label") or f"dataset {number}") if len(cubes) > 1 else ""
+        sheet = " ".join(label.split())[:200]
         reading.tables.append(table(cube, name, sheet, limits))
         notes = [str(note) for note in listed(cube.get("note"))]
         if notes:
             reading.documents.append(Document(name, sheet, tuple(notes)))
+
+
+def without_hidden(content: Any, odd: list[str]) -> Any:
+    """Return JSON without characters that do not show; texts that had some are added to `odd`."""
+    if isinstance(content, str):
+        clean = HALVES.sub("", content)
+        if clean != content:
+            odd.append(clean)
+        return clean
+    if isinstance(content, list):
+        return [without_hidden(item, odd) for item in content]
+    if isinstance(content, dict):
+        return {
+            without_hidden(key, odd): without_hidden(value, odd) for key, value in content.items()
+        }
+    return content
+
+
+def hidden(name: str, odd: Sequence[str]) -> Problem:
+    """Return the warning for texts that had characters that do not show."""
+    return Problem(
+        "warning",
+        "hidden-characters",
+        f"{name} holds control or text-turning characters that do not show, in {len(odd):,} "
+        f"{'text' if len(odd) == 1 else 'texts'} (the first reads “{odd[0][:60]}” without). They "
+        "were left out; look at that text.",
+        file=name,
+    )
 
 
 def datasets(content: object) -> list[dict[str, Any]]:
@@ -161,9 +201,10 @@ def table(cube: dict[str, Any], name: str, sheet: str, limits: Limits) -> Table:
     above = [f"{key} | {cube[key]}" for key in ("label", "source", "updated") if cube.get(key)]
     roles = cube.get("role")
     for role, keys in roles.items() if isinstance(roles, dict) else ():
+        ones = (dimensions.get(str(key)) for key in listed(keys))
         above += [
-            f"role {role} | {(dimensions.get(str(k)) or {}).get('label') or k}"
-            for k in listed(keys)
+            f"role {role} | {(one.get('label') if isinstance(one, dict) else None) or key}"
+            for key, one in zip(listed(keys), ones, strict=True)
         ]
     return Table(
         name, sheet, headings, (tuple(top), tuple(under)), int(frame[ROW][0]), tuple(above), (),

@@ -15,6 +15,11 @@ from indicators.releases.problems import Problem
 BATCH = 200_000
 ROW = "row"
 KIND = "kind"
+# Characters that do not show, or turn text about: a NUL among them is refused by databases.
+HIDDEN = (
+    "[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f"
+    "\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
+)
 # What a row is: of data, of totals, the label of a section below it, or a remark.
 KINDS = ("data", "total", "section", "note")
 
@@ -133,6 +138,21 @@ class Reading:
     def refused(self) -> bool:
         """Say whether anything given could not be read."""
         return any(problem.kind == "error" for problem in self.problems)
+
+
+def hidden_characters(name: str, sheet: str, rows: int, first: int) -> Problem:
+    """Return the warning for characters that do not show, in some rows, and were left out."""
+    where = f"{name}, sheet {sheet}" if sheet else name
+    return Problem(
+        "warning",
+        "hidden-characters",
+        f"{where} holds control or text-turning characters that do not show, in {rows:,} "
+        f"{'row' if rows == 1 else 'rows'} (the first in row {first:,}). They were left out; look "
+        "at that row.",
+        name,
+        sheet,
+        first,
+    )
 
 
 # Names of columns that applying a mapping adds to a table's own.

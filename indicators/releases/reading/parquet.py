@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from indicators.releases.problems import Problem
-from indicators.releases.reading.model import BATCH, KIND, ROW, Limits, Reading, Table, unique
+from indicators.releases.reading.model import (
+    BATCH,
+    HIDDEN,
+    KIND,
+    ROW,
+    Limits,
+    Reading,
+    Table,
+    hidden_characters,
+    unique,
+)
 from indicators.releases.reading.unpack import Source, refusal
 
 EXACT = 2**53
@@ -70,8 +81,23 @@ def as_text(values: pl.Series) -> pl.Series:
         return values.cast(pl.String)
     if kind == pl.Datetime:
         return values.dt.strftime("%Y-%m-%d %H:%M:%S").str.replace(r" 00:00:00$", "")
-    text = values.cast(pl.String, strict=False).str.strip_chars()
+    text = values.cast(pl.String, strict=False).str.replace_all(HIDDEN, "").str.strip_chars()
     return text.replace("", None)
+
+
+def hidden(file: pq.ParquetFile, columns: Sequence[str]) -> tuple[int, int]:
+    """Return how many rows have characters that do not show, and the first of them, from 1."""
+    found = first = done = 0
+    for batch in file.iter_batches(BATCH, columns=list(columns)) if columns else ():
+        frame = pl.DataFrame(pl.from_arrow(batch))
+        odd = frame.select(
+            pl.any_horizontal(pl.all().cast(pl.String).str.contains(HIDDEN).fill_null(False))
+        ).to_series()
+        if not found and odd.any():
+            first = done + int(odd.arg_true()[0]) + 1
+        found += int(odd.sum())
+        done += frame.height
+    return found, first
 
 
 def read_parquet(source: Source, limits: Limits, reading: Reading) -> None:
@@ -119,6 +145,23 @@ def read_parquet(source: Source, limits: Limits, reading: Reading) -> None:
         )
     if len(set(plain)) < len(plain):
         raise refusal("repeated-headings", name, f"{name} has two columns of one name. Rename one.")
-    headings = unique(plain)
+    worded = [
+        field.name for field in schema
+        if field.name in plain and not pa.types.is_primitive(field.type)
+    ]  # fmt: skip
+    try:
+        with pq.ParquetFile(source.path) as file:
+            odd, first = hidden(file, worded)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise refusal(
+            "truncated", name, f"{name} is cut short or damaged further down. Download it again."
+        ) from error
+    if odd:
+        reading.problems.append(hidden_characters(name, "", odd, first))
+    named = [
+        re.sub(HIDDEN, "", " ".join(heading.split())) or f"column {n}"
+        for n, heading in enumerate(plain, 1)
+    ]
+    headings = unique(named)
     source_rows = ParquetRows(source.path, tuple(plain), headings)
-    reading.tables.append(Table(name, "", headings, (tuple(plain),), 1, (), (), rows, source_rows))
+    reading.tables.append(Table(name, "", headings, (tuple(named),), 1, (), (), rows, source_rows))

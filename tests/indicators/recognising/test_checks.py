@@ -54,6 +54,7 @@ def test_rows_without_fault_have_no_problem():
     [
         ({"code": "E06009999", "edition": ""}, ("error", "unknown-code")),
         ({"code": "TLC31", "edition": ""}, ("warning", "kind-not-held")),
+        ({"code": "9E+06", "edition": ""}, ("error", "code-as-number")),
         ({"code": "E99999999", "edition": ""}, ("warning", "kind-not-held")),
         ({"edition": "", "code": "E06000009"}, ("warning", "in-no-edition")),
         ({"given": "e06000001"}, ("warning", "code-in-small-letters")),
@@ -86,6 +87,31 @@ def test_few_unknown_codes_are_left_out_and_many_are_an_error():
     assert codes(*sound, few, {**few, "code": "E06009998"}) == {
         ("error", "unknown-code", 12), ("error", "unknown-code", 13),
     }  # fmt: skip
+
+
+def test_a_code_that_is_not_of_the_edition_it_is_said_to_be_of_is_an_error():
+    sound = [{"code": code} for code in (*SMALL, "E06000001", "E06000002",
+             "E06000003", "E12000001", "E12000002")]  # fmt: skip
+    wrong = {"code": "E06009999", "edition": "authority-2025"}
+    assert codes(*sound, wrong) == {("error", "unknown-code", 13)}
+
+
+def test_a_code_that_a_spreadsheet_made_a_number_of_is_left_out_with_a_word():
+    sound = [{"code": code} for code in (*SMALL, "E06000001", "E06000002", "E06000003",
+             "E12000001", "E12000002")]  # fmt: skip
+    assert codes(*sound, {"code": "9.00E+06", "edition": ""}) == {("warning", "code-as-number", 13)}
+
+
+def test_years_and_ranges_that_a_spreadsheet_made_dates_of_are_found():
+    town = {"code": "E06000002"}
+    november, december = {**town, "period": "2010-11-01/P1M"}, {**town, "period": "2010-12-01/P1M"}
+    year = {**town, "period": "2012-04-01/P1Y"}
+    assert codes(november, year) == {("error", "year-as-month", 2)}
+    assert codes(november, december, year) == set()
+    assert codes(november) == set()
+    october, later = {**town, "breakdown": "age=oct-14"}, {**town, "breakdown": "age=15-19"}
+    assert codes(october, later) == {("error", "range-as-date", 2)}
+    assert codes({**town, "breakdown": "month=oct-14"}, later) == set()
 
 
 def test_limits_and_parts_that_agree_within_rounding_are_no_fault():
