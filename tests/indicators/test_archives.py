@@ -1,0 +1,269 @@
+"""Figures that nobody sees any more go to an archive and come back as they were, or not at all."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow.parquet as pq
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection, transaction
+
+from indicators.models import AuditEntry, Bucket, LiveSeries, Release
+from indicators.releases import archive, housekeeping, keeping, pipeline, storage
+from indicators.releases.publish import CannotPublish, withdraw
+from tests.conftest import NOON, shares
+
+pytestmark = pytest.mark.django_db
+SIXTEEN = [float(n) for n in range(1, 17)]
+LATER = NOON + timedelta(days=100)
+
+
+@pytest.fixture(autouse=True)
+def media(settings, tmp_path) -> Path:
+    """Files of this test alone."""
+    settings.MEDIA_ROOT = tmp_path / "media"
+    return Path(settings.MEDIA_ROOT)
+
+
+@pytest.fixture(params=[False, True], ids=["shared", "own"])
+def partition(request, monkeypatch) -> bool:
+    """Have releases share a partition, or each have its own."""
+    if request.param:
+        monkeypatch.setattr(storage, "OWN_BUCKET_ROWS", 1)
+    return bool(request.param)
+
+
+@pytest.fixture
+def superseded(make_indicator, put_live, monkeypatch) -> Release:
+    """A release with everything that a row can have, and one that took its place."""
+    monkeypatch.setattr("indicators.statistics.aggregate.MINIMUM_COVERAGE", 0.7)
+    monkeypatch.setattr(archive, "PIECE_BYTES", 100)  # Several pieces of each table.
+    make_indicator()
+    values: list[float | None] = [n / 7 for n in SIXTEEN]
+    markers = ["", "p"] * 8
+    values[3], markers[3] = None, "x"  # Three of Ashby's four: partly covered.
+    values[15], markers[15] = None, "c"
+    table = shares(values, markers=markers)
+    first = put_live(
+        table.with_columns(
+            lower=pl.col("value") - 0.1, upper=pl.when(pl.col("value") > 1).then("value")
+        )
+    )
+    put_live(shares([n + 1 for n in SIXTEEN]), "second")
+    first.refresh_from_db()
+    assert first.status == "superseded"
+    return first
+
+
+def every_row(release: Release) -> dict[str, list[Any]]:
+    """Return every row that a release has in each table, as text, to the last digit."""
+    found = {}
+    for table, columns in archive.TABLES.items():
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT {', '.join(f'{c}::text' for c in columns)} FROM {table} "
+                "WHERE series_id = ANY(%s) ORDER BY 1, 2, 3",
+                [archive.series_of(release)],
+            )
+            found[table] = cursor.fetchall()
+    return found
+
+
+def public() -> list[Any]:
+    """Return all that is or was live, and every row of what is live now."""
+    lives = list(LiveSeries.objects.order_by("pk").values_list("series_id", "live", "closed_by"))
+    now = Release.objects.filter(status="published").order_by("pk")
+    return [lives, [every_row(release) for release in now]]
+
+
+def test_what_is_not_live_goes_whole_and_comes_back_as_it_was(partition, superseded, settings):
+    settings.LEVELUP_KEEP_DAYS = 30
+    before, live = every_row(superseded), public()
+    assert all(before.values()), "every table has some, or the test shows nothing"
+    cleared = housekeeping.housekeep(at=LATER)
+    assert [one.release.slug for one in cleared.archived] == ["first"]
+    assert not cleared.refused
+    assert len(cleared.buckets) == int(partition)
+    superseded.refresh_from_db()
+    assert superseded.archived_at == LATER
+    assert not any(every_row(superseded).values())
+    assert public() == live
+    folder = keeping.folder_of(superseded.pk) / "archive"
+    for table, rows in before.items():
+        file = pq.ParquetFile(folder / f"{table}.parquet")
+        assert file.metadata.num_rows == len(rows)
+        assert superseded.archive[f"{table}.parquet"]["rows"] == len(rows)
+        assert file.num_row_groups > 1 or len(rows) < 10, "memory does not grow with rows"
+    assert housekeeping.strays() == []
+
+    out = StringIO()
+    call_command("restore_release", str(superseded.pk), "--format=json", stdout=out)
+    assert json.loads(out.getvalue())["rows"] == sum(map(len, before.values()))
+    superseded.refresh_from_db()
+    assert superseded.archived_at is None
+    assert every_row(superseded) == before
+    assert public() == live
+    if partition:
+        own = Bucket.objects.get(release=superseded)
+        assert own.rows == len(before["indicators_observation"])
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_constraint WHERE conrelid = %s::regclass "
+                "AND contype IN ('p', 'f')",
+                [f"indicators_observation_b{own.pk}"],
+            )
+            assert cursor.fetchone() == (3,), "keys are as those of any partition"
+    log = AuditEntry.objects.filter(release=superseded).order_by("pk")
+    assert [entry.action for entry in log] == ["stage", "publish", "archive", "restore"]
+
+
+def test_only_what_was_last_live_longer_ago_goes(make_indicator, put_live, clock, settings):
+    make_indicator("share")
+    make_indicator("other")
+    put_live(pl.concat([shares(SIXTEEN), shares(SIXTEEN, indicator="other")]), "partly")
+    withdrawn = put_live(shares([n + 1 for n in SIXTEEN]), "withdrawn")
+    withdraw(release=withdrawn, by=None, at=clock())
+    put_live(shares([n + 2 for n in SIXTEEN]), "replaced")
+    put_live(shares([n + 3 for n in SIXTEEN]), "live")
+
+    def gone(days: int, keep: int) -> list[str]:
+        settings.LEVELUP_KEEP_DAYS = keep
+        at = NOON + timedelta(days=days)
+        return [one.release.slug for one in housekeeping.housekeep(at=at).archived]
+
+    assert gone(1000, 0) == [], "rows are kept for ever unless something else is said"
+    assert gone(29, 30) == []
+    assert gone(31, 30) == ["withdrawn", "replaced"]
+    assert gone(1000, 30) == [], "what is live in part stays whole"
+    replaced = Release.objects.get(slug="replaced")
+    back = NOON + timedelta(days=1000)
+    archive.restore(release=replaced, by=None, at=back)
+    assert gone(1029, 30) == [], "what was restored is kept for as long again"
+    assert gone(1031, 30) == ["replaced"]
+
+
+class Killed(BaseException):
+    """What no code of ours catches, as if the process had ended."""
+
+
+@pytest.mark.parametrize("step", ["write", "settle", "count", "take_rows_back", "audit"])
+def test_killed_while_archiving_the_rows_are_here_and_it_is_done_again(
+    partition, superseded, monkeypatch, step
+):
+    before = every_row(superseded)
+    calls = 0
+
+    def die(*args: Any, **kwargs: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == {"write": 3, "count": 2}.get(step, 1):
+            raise Killed
+        return kept_step(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        kept_step = getattr(archive, step)
+        patch.setattr(archive, step, die)
+        with pytest.raises(Killed), transaction.atomic():
+            list(archive.archive_due(at=LATER, days=30))
+    assert every_row(superseded) == before
+    superseded.refresh_from_db()
+    assert superseded.archived_at is None
+    assert [one.rows for one in archive.archive_due(at=LATER, days=30)] == [
+        sum(map(len, before.values()))
+    ]
+    archive.restore(release=superseded, by=None, at=LATER)
+    assert every_row(superseded) == before
+
+
+@pytest.mark.parametrize("step", ["check", "empty_own", "reopen_bucket", "copy_frame", "audit"])
+def test_killed_while_restoring_the_archive_is_whole_and_it_is_done_again(
+    partition, superseded, monkeypatch, step
+):
+    before = every_row(superseded)
+    list(archive.archive_due(at=LATER, days=30))
+
+    def die(*args: Any, **kwargs: Any) -> Any:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(archive, step, die)
+        with pytest.raises(Killed), transaction.atomic():
+            archive.restore(release=superseded, by=None, at=LATER)
+    superseded.refresh_from_db()
+    assert superseded.archived_at == LATER
+    assert not any(every_row(superseded).values())
+    archive.restore(release=superseded, by=None, at=LATER)
+    assert every_row(superseded) == before
+
+
+def test_a_disk_that_is_full_leaves_the_rows_and_says_so(superseded, monkeypatch, settings):
+    settings.LEVELUP_KEEP_DAYS = 1
+
+    def full(*args: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    before = every_row(superseded)
+    monkeypatch.setattr(archive, "write", full)
+    errors = StringIO()
+    call_command("housekeep", stdout=StringIO(), stderr=errors)
+    assert "“The first” was not archived, and its figures are all here still: No space left" in (
+        errors.getvalue()
+    )
+    assert every_row(superseded) == before
+    assert not (keeping.folder_of(superseded.pk) / "archive").exists()
+
+
+@pytest.mark.parametrize("harm", ["changed", "gone", "of another"])
+def test_an_archive_that_is_not_what_was_written_is_refused(superseded, harm):
+    list(archive.archive_due(at=LATER, days=30))
+    folder = keeping.folder_of(superseded.pk) / "archive"
+    file = folder / "indicators_standing.parquet"
+    if harm == "changed":
+        whole = bytearray(file.read_bytes())
+        whole[len(whole) // 2] ^= 1
+        file.write_bytes(whole)
+    elif harm == "gone":
+        file.unlink()
+    else:
+        file.write_bytes((folder / "indicators_coverage.parquet").read_bytes())
+    with pytest.raises(CommandError, match=r"archive is damaged \(indicators_standing.parquet"):
+        call_command("restore_release", "first")
+    superseded.refresh_from_db()
+    assert superseded.archived_at is not None
+    assert not any(every_row(superseded).values())
+
+
+def test_what_is_not_archived_is_not_restored(superseded):
+    with pytest.raises(CommandError, match="is not archived: its figures are here"):
+        call_command("restore_release", "first")
+    with pytest.raises(CommandError, match="There is no release “none”"):
+        call_command("restore_release", "none")
+
+
+def test_figures_that_are_archived_do_not_go_live_again_before_they_are_back(partition, superseded):
+    second = Release.objects.get(slug="second")
+    before = every_row(superseded)
+    list(archive.archive_due(at=LATER, days=30))
+    live = public()
+    with pytest.raises(CannotPublish, match=r"manage\.py restore_release first") as refusal:
+        pipeline.withdraw_release(release=second, by=None, at=LATER)
+    assert "“The second” was not withdrawn: figures of “The first”" in str(refusal.value)
+    assert public() == live
+    archive.restore(release=superseded, by=None, at=LATER)
+    pipeline.withdraw_release(release=second, by=None, at=LATER)
+    superseded.refresh_from_db()
+    assert superseded.status == "published"
+    assert every_row(superseded) == before
+
+
+def test_the_database_itself_keeps_what_is_live_out_of_archives(superseded):
+    from django.db import IntegrityError
+
+    with pytest.raises(IntegrityError, match="release_archived_is_not_live"):
+        Release.objects.filter(slug="second").update(archived_at=LATER, archive={"a": 1})
