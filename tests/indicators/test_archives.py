@@ -13,11 +13,20 @@ import pyarrow.parquet as pq
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
+from django.http import HttpRequest, HttpResponse
+from django.test import override_settings
+from django.urls import path
 
+from areas.models import Area
+from indicators.insight.live import InArchive
+from indicators.insight.observations import Wanted, frames, select
+from indicators.insight.profile import contents, profile, standpoint
+from indicators.insight.stands_out import among_all
 from indicators.models import AuditEntry, Bucket, LiveSeries, Release
 from indicators.releases import archive, housekeeping, keeping, pipeline, storage
 from indicators.releases.publish import CannotPublish, withdraw
 from tests.conftest import NOON, shares
+from tests.tiny_uk import COUNCILS
 
 pytestmark = pytest.mark.django_db
 SIXTEEN = [float(n) for n in range(1, 17)]
@@ -267,3 +276,55 @@ def test_the_database_itself_keeps_what_is_live_out_of_archives(superseded):
 
     with pytest.raises(IntegrityError, match="release_archived_is_not_live"):
         Release.objects.filter(slug="second").update(archived_at=LATER, archive={"a": 1})
+
+
+# As at
+
+
+def test_a_past_that_is_archived_is_said_and_never_nothing(superseded):
+    ashby = Area.objects.get(code=COUNCILS[0])
+    then = superseded.published_at
+
+    def read_all() -> None:
+        assert profile(ashby, at=then).figures[0].reading is not None
+        among_all(standpoint(ashby), contents(then), then)
+        assert sum(f.height for f in frames(select(Wanted(as_at=then)))) > 0
+
+    read_all()
+    reading = frames(select(Wanted(as_at=then)))
+    list(archive.archive_due(at=LATER, days=30))
+    said = r"moved to an archive: “The first” \(first, archived on 11 April 2026\)"
+    with pytest.raises(InArchive, match=said):
+        profile(ashby, at=then)
+    with pytest.raises(InArchive, match=said):
+        among_all(standpoint(ashby), contents(then), then)
+    with pytest.raises(InArchive, match=said):
+        select(Wanted(as_at=then))
+    with pytest.raises(InArchive, match=said):
+        list(reading)  # It was selected before, and is read after.
+    assert profile(ashby).figures[0].reading is not None
+    assert profile(ashby, at=then - timedelta(days=1)).figures == []
+    archive.restore(release=superseded, by=None, at=LATER)
+    read_all()
+
+
+def as_it_stood(request: HttpRequest) -> HttpResponse:
+    """Stand for a page of a place as it once stood."""
+    profile(Area.objects.get(code=COUNCILS[0]), at=Release.objects.get(slug="first").published_at)
+    return HttpResponse("as it stood")
+
+
+urlpatterns = [path("as-it-stood/", as_it_stood)]
+
+
+def test_a_page_of_an_archived_past_says_so(superseded, client):
+    from levelup_site import urls
+
+    urlpatterns[1:] = urls.urlpatterns
+    with override_settings(ROOT_URLCONF=__name__):
+        assert client.get("/as-it-stood/").status_code == 200
+        list(archive.archive_due(at=LATER, days=30))
+        reply = client.get("/as-it-stood/")
+        assert reply.status_code == 410
+        assert "<h1>These figures are archived</h1>" in reply.content.decode()
+        assert "Ask whoever runs this site to restore them" in reply.content.decode()
