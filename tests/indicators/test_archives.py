@@ -16,17 +16,21 @@ from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.test import override_settings
 from django.urls import path
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from areas.models import Area
+from indicators.insight import kept
 from indicators.insight.live import InArchive
 from indicators.insight.observations import Wanted, frames, select
 from indicators.insight.profile import contents, profile, standpoint
 from indicators.insight.stands_out import among_all
-from indicators.models import AuditEntry, Bucket, LiveSeries, Release
+from indicators.models import AuditEntry, Bucket, LiveSeries, Release, Series
 from indicators.releases import archive, housekeeping, keeping, pipeline, storage
-from indicators.releases.publish import CannotPublish, withdraw
+from indicators.releases.publish import CannotPublish, publish, withdraw
+from indicators.releases.stage import stage
 from tests.conftest import NOON, shares
-from tests.tiny_uk import COUNCILS
+from tests.tiny_uk import COUNCILS, NEIGHBOURHOODS
 
 pytestmark = pytest.mark.django_db
 SIXTEEN = [float(n) for n in range(1, 17)]
@@ -328,3 +332,141 @@ def test_a_page_of_an_archived_past_says_so(superseded, client):
         assert reply.status_code == 410
         assert "<h1>These figures are archived</h1>" in reply.content.decode()
         assert "Ask whoever runs this site to restore them" in reply.content.decode()
+
+
+# Against a log
+
+PLACES = (NEIGHBOURHOODS[0], NEIGHBOURHOODS[5], COUNCILS[0])
+PERIODS = ("2021-03-21", "2022-03-21")
+Log = dict[tuple[str, str], float]
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("publish"), st.sets(st.sampled_from(PERIODS), min_size=1), st.booleans()),
+        st.tuples(st.just("correct"), st.integers(0, 5), st.booleans()),
+        st.tuples(st.just("withdraw"), st.integers(0, 5), st.booleans()),
+        st.tuples(st.just("archive"), st.just(0), st.just(False)),
+        st.tuples(st.just("restore"), st.integers(0, 5), st.just(False)),
+    ),
+    min_size=3,
+    max_size=8,
+)
+
+
+def replayed(public: list[tuple[int, frozenset[str], bool]]) -> Log:
+    """Return what is live once releases were published in this order: (number, periods, complete).
+
+    The value of a place in release n is what `table_of` gives it.
+    """
+    winner: dict[str, int] = {}
+    for number, periods, complete in public:
+        if complete:
+            winner = {}
+        winner |= dict.fromkeys(periods, number)
+    at = {NEIGHBOURHOODS[0]: 1.0, NEIGHBOURHOODS[5]: 6.0, COUNCILS[0]: 2.5}
+    return {(code, p): at[code] + number for p, number in winner.items() for code in PLACES}
+
+
+def table_of(number: int, periods: frozenset[str]) -> pl.DataFrame:
+    """Return a table of percentages of a hundred residents: 1, 2 … 16, each `number` more."""
+    return pl.concat(shares([n + number for n in SIXTEEN], period=p) for p in sorted(periods))
+
+
+def read_at(moment: Any) -> Log:
+    """Return what the product says of some places as at a moment."""
+    wanted = Wanted(areas=PLACES, as_at=moment)
+    return {
+        (row["code"], row["period"]): round(row["value"], 9)
+        for frame in frames(select(wanted))
+        for row in frame.iter_rows(named=True)
+    }
+
+
+def open_now() -> set[int]:
+    """Return the ids of what is live now."""
+    return set(
+        LiveSeries.objects.filter(live__endswith__isnull=True).values_list("series_id", flat=True)
+    )
+
+
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(steps=STEPS)
+def test_as_at_any_moment_is_what_a_plain_log_says(make_indicator, make_release, clock, steps):
+    """Releases are published, corrected, withdrawn, archived and restored in any order.
+
+    As at each moment between is what was live by the log, or, where it is archived, is refused
+    until it is restored. Withdrawing what was just published leaves what was there before.
+    """
+    with transaction.atomic():
+        make_indicator()
+        replay(steps, make_release, clock)
+        transaction.set_rollback(True)
+    for one in kept.every:
+        one.clear()
+
+
+def replay(steps: list[Any], make_release: Any, clock: Any) -> None:
+    """Take the steps by the product and by the log, and compare the two at each moment."""
+    releases: list[tuple[Release, frozenset[str], bool]] = []
+    stack: list[int] = []  # Numbers of what was published and not taken back, in order.
+    log: list[tuple[Any, Log]] = [(clock(), {})]
+    undone: tuple[int, set[int]] | None = None
+    for kind, what, flag in steps:
+        before = open_now()
+        if kind in {"publish", "correct"}:
+            corrected = stack[what % len(stack)] if kind == "correct" and stack else None
+            if kind == "correct" and corrected is None:
+                continue
+            number = len(releases)
+            periods = frozenset(what) if corrected is None else releases[corrected][1]
+            release = make_release(f"n{number}", complete=flag)
+            stage(release=release, table=table_of(number, periods), at=clock())
+            if corrected is None:
+                publish(release=release, by=None, at=clock())
+            else:
+                of = releases[corrected][0]
+                pipeline.correct(release=release, of=of, note="Wrong.", by=None, at=clock())
+            releases.append((release, periods, flag))
+            stack.append(number)
+            undone = number, before
+        elif kind == "withdraw" and stack:
+            number = stack[-1] if flag else stack[what % len(stack)]
+            try:
+                withdraw(release=releases[number][0], by=None, at=clock())
+            except CannotPublish as refusal:
+                assert "manage.py restore_release" in str(refusal)
+                assert open_now() == before
+                continue
+            stack.remove(number)
+            if undone and undone[0] == number:
+                assert open_now() == undone[1], "as if it had never been"
+            undone = None
+        elif kind == "archive":
+            done = list(archive.archive_due(at=clock(), days=0))
+            assert all(isinstance(one, archive.Archived) for one in done)
+            assert open_now() == before
+        elif kind == "restore":
+            held = Release.objects.filter(archived_at__isnull=False).order_by("pk")
+            if held:
+                archive.restore(release=held[what % len(held)], by=None, at=clock())
+            assert open_now() == before
+        log.append((clock(), replayed([(n, *releases[n][1:]) for n in stack])))
+        compare(log)
+    for release in Release.objects.filter(archived_at__isnull=False):
+        archive.restore(release=release, by=None, at=clock())
+    assert {moment: read_at(moment) for moment, _ in log} == dict(log)
+
+
+def compare(log: list[tuple[Any, Log]]) -> None:
+    """Compare every moment with the log; one that is refused has something that is archived."""
+    for moment, expected in log:
+        try:
+            found = read_at(moment)
+        except InArchive:
+            archived = Series.objects.filter(release__archived_at__isnull=False)
+            assert LiveSeries.objects.filter(live__contains=moment, series__in=archived).exists()
+        else:
+            assert found == expected
