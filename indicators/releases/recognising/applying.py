@@ -15,7 +15,7 @@ from indicators.releases.problems import SCHEMA
 from indicators.releases.reading.model import KIND, ROW, Table
 from indicators.releases.reading.numbers import parse_numbers
 from indicators.releases.recognising import words
-from indicators.releases.recognising.columns import clean_codes, read_periods
+from indicators.releases.recognising.columns import LEADING_SIGN, clean_codes, read_periods
 from indicators.releases.recognising.known import Known, plain_names
 from indicators.releases.recognising.mapping import Figure, Mapping, MappingError, TableMapping
 from indicators.statistics.markers import MARKERS, POSITION
@@ -410,7 +410,8 @@ class TableRows:
         groups: dict[tuple[str, ...], list[Figure]] = {}
         for figure in one.figures:
             value = "_value" if one.area.across else figure.value
-            columns = (value, figure.lower, figure.upper, figure.numerator, figure.denominator)
+            columns = (value, figure.lower, figure.upper, figure.half_width, figure.numerator,
+                       figure.denominator)  # fmt: skip
             key = (*columns, figure.marker, *sorted(figure.where)) if figure.where else (
                 *columns, figure.marker, "|", figure.indicator, figure.breakdown, figure.period
             )  # fmt: skip
@@ -433,6 +434,8 @@ class TableRows:
                     strict=True,
                 )
             }
+            if first.half_width:
+                parts |= self.around(rows, first.half_width, parts["value"], read)
             frame = frame.with_columns(
                 *(parts[name]["values"].alias(name) for name in NUMBERS),
                 parts["value"]["markers"].alias("_cell"),
@@ -484,6 +487,18 @@ class TableRows:
                 ),
                 one,
             )  # fmt: skip
+
+    def around(
+        self, rows: pl.DataFrame, column: str, value: pl.DataFrame, read: dict[str, pl.DataFrame]
+    ) -> dict[str, pl.DataFrame]:
+        """Return the limits that lie a half width below and above the values."""
+        bare = rows.with_columns(pl.col(column).str.replace(LEADING_SIGN, ""))
+        half = self.numbers(bare, column, read)["values"]
+        # Sums of decimals differ from what they are in their last bits.
+        return {
+            name: pl.DataFrame({"values": (value["values"] + way * half).round(9)})
+            for name, way in (("lower", -1), ("upper", 1))
+        }
 
     def statuses(self, rows: pl.DataFrame, column: str) -> pl.Series:
         """Return a column of markers, null where there is none."""

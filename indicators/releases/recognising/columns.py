@@ -29,6 +29,8 @@ COMMA_FORM = r"^-?\d{1,3}(?:\.\d{3})*,\d+$|^-?\d+,\d{1,2}$|^-?\d{1,3},\d{4,}$"
 # 1,954 has a comma between thousands, unless others of its column can only be decimals: 0,5.
 THOUSANDS_FORM = r"^-?[1-9]\d{0,2}(?:,\d{3})+$"
 MOST_PERIODS = 3_000
+# What may stand before a half width: ±2.3.
+LEADING_SIGN = r"^\s*(?:±|\+ ?/ ?[-–−])\s*"
 
 
 def clean_codes(texts: pl.Expr) -> pl.Expr:
@@ -118,6 +120,9 @@ def columns_of(frame: pl.DataFrame, headings: Sequence[str], known: Known) -> li
 
 def column_of(cells: pl.Series, whole: pl.Series, heading: str, place: int, known: Known) -> Column:
     """Return what a column holds: `cells` are a sample of the `whole`."""
+    role = role_of(heading)
+    if role == "half":
+        cells, whole = (s.str.replace(LEADING_SIGN, "") for s in (cells, whole))
     cells = cells.drop_nulls()
     if cells.is_empty():
         cells = whole.drop_nulls().head(SAMPLE)
@@ -127,6 +132,8 @@ def column_of(cells: pl.Series, whole: pl.Series, heading: str, place: int, know
     comma = share(commas) > 0.5 and share(commas & ~cells.str.contains(THOUSANDS_FORM)) > 0.05
     read = parse_numbers(cells, decimal_comma=comma)
     values = read.values.drop_nulls()
+    if role == "marker" and plain(heading.split(" | ")[-1]) == "conf" and len(values):
+        role = "half"  # So Nomis calls the half width beside an estimate of a survey.
     texts = cells.filter(read.values.is_not_null()).str.extract(r"[.,](\d+)", 1)
     if not comma:
         texts = cells.filter(read.values.is_not_null()).str.extract(r"\.(\d+)", 1)
@@ -134,7 +141,7 @@ def column_of(cells: pl.Series, whole: pl.Series, heading: str, place: int, know
     return Column(
         heading=heading,
         place=place,
-        role=role_of(heading),
+        role=role,
         filled=len(cells),
         distinct=whole.n_unique() - (1 if whole.null_count() else 0),
         # Looked up only where they may be codes: a column of numbers is none.

@@ -58,7 +58,8 @@ class Figure:
     """One figure: its indicator, and the columns of its value, limits, parts and marker.
 
     `where` tells the rows that hold it in a long table; `period` is its own where years are
-    columns. Values and limits are multiplied by `scale`.
+    columns. Values and limits are multiplied by `scale`. `half_width` is a column of how far both
+    limits are from the value, where it is given in their place.
     """
 
     indicator: str
@@ -67,6 +68,7 @@ class Figure:
     period: str = ""
     lower: str = ""
     upper: str = ""
+    half_width: str = ""
     numerator: str = ""
     denominator: str = ""
     marker: str = ""
@@ -200,7 +202,9 @@ def table_refusals(table: TableMapping, where: str) -> None:
         if not figure.indicator:
             wrong(where, "a figure has no indicator")
         asked += [figure.value, figure.lower, figure.upper, figure.numerator]
-        asked += [figure.denominator, figure.marker, *figure.where]
+        asked += [figure.denominator, figure.marker, figure.half_width, *figure.where]
+        if figure.half_width and (figure.lower or figure.upper):
+            wrong(where, f"“{figure.indicator}” has both limits and a half width; keep one of them")
     if table.count:
         asked.append(table.count.categories)
     for column in asked:
