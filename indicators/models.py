@@ -248,6 +248,17 @@ class Release(models.Model):
     )
     # For readers: it stands beside the figures wherever they are read as they once stood.
     withdrawn_reason = models.CharField(max_length=500, blank=True, db_default="")
+    archived_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="When its rows were moved to its archive; empty while they are here.",
+    )
+    restored_at = models.DateTimeField(null=True, blank=True)
+    archive = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="The files of its archive: bytes, rows and SHA-256 of each.",
+    )
 
     class Meta:
         constraints: ClassVar = [
@@ -285,6 +296,11 @@ class Release(models.Model):
             models.CheckConstraint(
                 condition=Q(corrects__isnull=True) | ~Q(corrects=F("id")) & ~Q(note=""),
                 name="release_correction_has_a_note",
+            ),
+            models.CheckConstraint(
+                condition=Q(archived_at__isnull=True)
+                | Q(status__in=["superseded", "withdrawn"]) & ~Q(archive={}),
+                name="release_archived_is_not_live",
             ),
         ]
 

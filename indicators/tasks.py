@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import structlog
 from celery import shared_task
 from django.utils import timezone
 
 from indicators.releases import housekeeping, pipeline
+
+log = structlog.get_logger(__name__)
 
 
 @shared_task
@@ -23,5 +26,6 @@ def take_up_waiting() -> None:
 
 @shared_task
 def housekeep() -> None:
-    """Take away what no release needs any more."""
-    housekeeping.housekeep(at=timezone.now())
+    """Take away what no release needs any more; what could not be archived is logged."""
+    for sentence in housekeeping.housekeep(at=timezone.now()).refused:
+        log.warning("not_archived", why=sentence)

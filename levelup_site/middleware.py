@@ -14,6 +14,8 @@ from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 from zlib_ng.gzip_ng import GzipNGFile
 
+from indicators.insight.live import InArchive
+
 log = structlog.get_logger("levelup.request")
 NUL = "\x00"
 API = "/api/"
@@ -77,6 +79,27 @@ def no_nul(
             return render(request, "404.html", status=404)
         return get_response(request)
 
+    return middleware
+
+
+def in_archive(
+    get_response: Callable[[HttpRequest], HttpResponse],
+) -> Callable[[HttpRequest], HttpResponse]:
+    """Answer with a page that says so, where a page is of a moment whose figures are archived.
+
+    The API says it in its own way.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        return get_response(request)
+
+    def process_exception(request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if not isinstance(error, InArchive):
+            return None
+        told = {"page_title": "These figures are archived", "message": str(error)}
+        return render(request, "404.html", told, status=410)
+
+    middleware.process_exception = process_exception  # type: ignore[attr-defined]
     return middleware
 
 

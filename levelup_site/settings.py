@@ -95,6 +95,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "levelup_site.middleware.no_nul",
+    "levelup_site.middleware.in_archive",
 ]
 
 ROOT_URLCONF = "levelup_site.urls"
@@ -245,6 +246,8 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
 }
+# After how many days the rows of a release that is no longer live are archived; 0 is never.
+LEVELUP_KEEP_DAYS = int(os.environ.get("LEVELUP_KEEP_DAYS") or "0")
 # The most rows of figures in one file of the API.
 LEVELUP_API_MOST_ROWS = int(os.environ.get("LEVELUP_API_MOST_ROWS", "5000000"))
 SPECTACULAR_SETTINGS = {

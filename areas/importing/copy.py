@@ -1,7 +1,7 @@
 """Bulk loading: a frame of columns into a table by COPY."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -44,6 +44,36 @@ def fetch_frame(query: str, params: Params, schema: dict[str, Any]) -> pl.DataFr
     with connection.cursor() as cursor:
         cursor.execute(query, params)
         return pl.DataFrame(cursor.fetchall(), schema=schema, orient="row")
+
+
+def streamed(
+    source: sql.Composable, schema: dict[str, Any], *, most: int | None = None
+) -> Iterator[pl.DataFrame]:
+    """Yield the rows of a table with its columns, or of a query in parentheses, by COPY.
+
+    Frames have the columns and types of `schema` and are of about `most` bytes of text each, or
+    one of all rows, so that memory need not grow with them; no Python object is made of a value.
+    """
+    text = io.BytesIO()
+    with (
+        connection.wrap_database_errors,
+        connection.cursor() as cursor,
+        cursor.copy(sql.SQL("COPY {} TO STDOUT (FORMAT csv)").format(source)) as copy,
+    ):
+        # Postgres sends each row as a block of its own, so no block ends within one.
+        for block in copy:
+            text.write(block)
+            if most is not None and text.tell() >= most:
+                yield csv_frame(text, schema)
+                text = io.BytesIO()
+    if text.tell():
+        yield csv_frame(text, schema)
+
+
+def csv_frame(text: io.BytesIO, schema: dict[str, Any]) -> pl.DataFrame:
+    """Return lines of CSV that were written to `text` as a frame; there is at least one."""
+    text.seek(0)
+    return pl.read_csv(text, has_header=False, schema=schema)
 
 
 def refresh(*tables: str) -> None:

@@ -38,7 +38,7 @@ from indicators.api.parameters import (
 )
 from indicators.api.problems import Problem, no_page, refuse_too_soon
 from indicators.exports.streams import json_rows
-from indicators.insight.live import at_time
+from indicators.insight.live import InArchive, at_time
 from indicators.insight.observations import (
     COLUMNS,
     Selection,
@@ -102,6 +102,7 @@ SERIES: dict[str, Any] = {
     "best_fit": pl.Boolean,
     "live_from": pl.String,
     "live_to": pl.String,
+    "archived_at": pl.String,
     "n_members": pl.Int64,
     "n_values": pl.Int64,
     "missing": pl.Struct(dict.fromkeys(MISSING_KEYS, pl.Int64)),
@@ -189,6 +190,17 @@ class SeriesList(Listing):
         frame = pl.DataFrame([series_row(one) for one in every[:limit]], schema=SERIES)
         return frame, every[limit - 1].series_id if len(every) > limit else None
 
+    def message(self, asked: Asked) -> str:
+        """Return which releases among them are archived, so that their figures cannot be read."""
+        gone = self.matching(asked).filter(series__release__archived_at__isnull=False)
+        slugs = set(gone.values_list("series__release__slug", flat=True)) if asked["as_at"] else ()
+        return (
+            f"The figures of {words.listed(sorted(slugs))} are archived and cannot be read; how "
+            "they were spread is here. Whoever runs this site can restore them."
+            if slugs
+            else ""
+        )
+
 
 def series_row(one: LiveSeries) -> dict[str, Any]:
     """Return a series as it is listed; the spread of what may not be passed on is left out."""
@@ -211,6 +223,7 @@ def series_row(one: LiveSeries) -> dict[str, Any]:
         "best_fit": series.best_fit,
         "live_from": instant(one.live.lower),
         "live_to": instant(one.live.upper),
+        "archived_at": instant(release.archived_at),
         "n_members": series.n_members,
         "n_values": series.n_values,
         "missing": {letters: series.missing.get(letters, 0) for letters in MISSING_KEYS},
@@ -315,7 +328,7 @@ class SeriesFigures(Figures):
     )
     results_as: ClassVar = {"json": "SeriesFigures"}
     tries: ClassVar = ()
-    problems = ("withheld", "too-much")
+    problems = ("withheld", "archived", "too-much")
 
     def answer(self, request: Request, asked: Asked, **path: Any) -> HttpResponseBase:
         """Answer the whole series."""
@@ -358,7 +371,7 @@ class ObservationList(Figures):
             "/api/v1/observations.parquet?type=authority&latest=true",
         ),
     )
-    problems = ("withheld", "too-much")
+    problems = ("withheld", "archived", "too-much")
 
     file_name = "observations"
     params: ClassVar = (
@@ -465,7 +478,11 @@ def why_nothing(wanted: Wanted, selection: Selection) -> str:
         return "No figures are published here yet."
     to_blame = []
     for name in given:
-        other = select(replace(wanted, **{name: getattr(nothing, name)}))
+        try:
+            other = select(replace(wanted, **{name: getattr(nothing, name)}))
+        except InArchive:
+            to_blame.append(f"“{ASKED_AS[name]}”")
+            continue
         if other.withheld or (other.series and other.candidates()):
             to_blame.append(f"“{ASKED_AS[name]}”")
     if not to_blame:

@@ -13,6 +13,7 @@ from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.views import set_rollback
 
+from indicators.insight.live import InArchive
 from indicators.insight.observations import Unknown
 from indicators.limits import in_minutes, wait_for
 
@@ -45,6 +46,12 @@ KINDS = {
         406,
         "There is no such format here",
         "“Accept” names only formats that this address is not offered in.",
+    ),
+    "archived": (
+        410,
+        "These figures are archived",
+        "They were public at that moment, or by that number, and have been moved to an archive "
+        "since. Whoever runs the site can restore them.",
     ),
     "too-much": (
         413,
@@ -138,6 +145,8 @@ def answer(error: Exception, context: dict[str, Any]) -> HttpResponse:
         return reply
     if isinstance(error, Unknown):
         return problem("not-found", str(error), instance=instance)
+    if isinstance(error, InArchive):
+        return problem("archived", str(error), instance=instance)
     if isinstance(error, (Http404, exceptions.NotFound)):
         words = str(error.args[0]) if isinstance(error, Http404) and error.args else ""
         return problem(

@@ -99,19 +99,21 @@ MEANING = {
     "valid_from": "The first day of the code.",
     "valid_to": "The day on which the code had ended; null if it has not.",
     "value": "The figure, not rounded; null where there is none.",
+    "archived_at": "When its figures were moved to an archive; null while they can be read.",
     "withdrawn_at": "When the release was taken back; null if it stands.",
     "withdrawn_reason": "Why it was taken back; empty if it stands, or nothing was said.",
     "withheld": "Why the spread of the figures is left out; null where it is not.",
 }
 NULLABLE = {
     *("name_cy", "known_as", "valid_to", "live_to", "publisher_date", "withdrawn_at"),
+    "archived_at",
     *("value", "lower", "upper", "numerator", "denominator", "coverage", "missing", "withheld"),
     *("plot_low", "plot_high", "quantiles", "class_breaks", "histogram"),
 }
 DATES = {
     *("valid_from", "valid_to", "date", "period_start", "period_end", "publisher_date"),
 }
-MOMENTS = {"live_from", "live_to", "published_at", "withdrawn_at"}
+MOMENTS = {"live_from", "live_to", "published_at", "withdrawn_at", "archived_at"}
 COUNTED = "How many areas have no value, by marker."
 # In a series “missing” counts; in a row of figures it says why.
 ALWAYS: dict[str, set[str]] = {"Series": {"missing"}}

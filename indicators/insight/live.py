@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from django.db import connection
 from django.db.models import F, Prefetch, QuerySet, prefetch_related_objects
+from django.utils.timezone import localtime
 from numpy.typing import NDArray
 from psycopg import sql
 
@@ -19,10 +20,14 @@ from indicators.models import (
     Indicator,
     LiveSeries,
     PackedArray,
+    Release,
     Series,
     SeriesInput,
 )
 from indicators.statistics.rank import Floats
+
+# Releases that a sentence names.
+MOST_NAMED = 3
 
 
 class Live(NamedTuple):
@@ -72,6 +77,31 @@ class Packed(NamedTuple):
 
     values: Floats
     markers: NDArray[np.int8]
+
+
+class InArchive(LookupError):
+    """Figures are asked for as they once stood, and were archived; the message says which."""
+
+
+def here(series_ids: Collection[int]) -> None:
+    """Raise InArchive where figures of any of these series lie in an archive. One query.
+
+    Whoever reads the past asks this last: what was archived meanwhile is then told too, and never
+    passes for figures that there were none of. What is live now is never archived.
+    """
+    of = Series.objects.filter(pk__in=series_ids, release__archived_at__isnull=False)
+    releases = Release.objects.filter(pk__in=of.values("release")).order_by("pk")
+    if found := list(releases[: MOST_NAMED + 1]):
+        named = [
+            f"“{one.name}” ({one.slug}, archived on {localtime(one.archived_at):%-d %B %Y})"
+            for one in found[:MOST_NAMED]
+        ]
+        more = " and others" if len(found) > MOST_NAMED else ""
+        raise InArchive(
+            f"These figures were public, but have been moved to an archive: {', '.join(named)}"
+            f"{more}. Ask whoever runs this site to restore them, naming what stands in brackets; "
+            "what is public now can be read as ever."
+        )
 
 
 def data_version() -> int:

@@ -7,7 +7,6 @@ of an area: a value, or the reason that there is none.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -18,10 +17,11 @@ from django.db import connection
 from django.db.models import QuerySet
 from psycopg import sql
 
+from areas.importing.copy import streamed
 from areas.models import Area, AreaType, Edition
 from areas.within import ids_within
 from indicators.insight.kept import Kept
-from indicators.insight.live import at_time, by_bucket, literal_ids, version_and_time
+from indicators.insight.live import at_time, by_bucket, here, literal_ids, version_and_time
 from indicators.models import (
     Bucket,
     Dataset,
@@ -170,7 +170,7 @@ class Selection:
     """The series and areas that were wanted, before any figure is read.
 
     `places` has the columns of PLACES, or is None where areas are not restricted. `at` is the
-    moment that all pages of one answer are read at.
+    moment that all pages of one answer are read at, `past` whether one was asked for.
     """
 
     series: list[Chosen]
@@ -179,6 +179,7 @@ class Selection:
     withdrawn: list[Withdrawn]
     at: datetime
     version: int
+    past: bool = False
     _by_edition: dict[int, pl.DataFrame] = field(default_factory=dict)
 
     def places_of(self, edition: int) -> pl.DataFrame:
@@ -220,7 +221,8 @@ class Selection:
 def select(wanted: Wanted) -> Selection:
     """Return the series and areas of `wanted`. At most eight queries, however many figures.
 
-    Raises Unknown for a code, slug or type that nothing has.
+    Raises Unknown for a code, slug or type that nothing has, and InArchive where what was public
+    then is archived; so does reading what was selected, where that came meanwhile.
     """
     version, moved_at = version_and_time()
     known("type of area", AreaType.objects.all(), "slug", wanted.types)
@@ -244,7 +246,10 @@ def select(wanted: Wanted) -> Selection:
             left_out.setdefault(key, set()).add(one.indicator)
     withheld = [Withheld(*key, tuple(sorted(slugs))) for key, slugs in left_out.items()]
     at = wanted.as_at or moved_at
-    return Selection(series, places, withheld, list(withdrawn.values()), at, version)
+    past = wanted.as_at is not None or wanted.series is not None
+    if past:
+        here([one.series for one in series])
+    return Selection(series, places, withheld, list(withdrawn.values()), at, version, past)
 
 
 def instant(at: datetime | None) -> str | None:
@@ -381,15 +386,7 @@ def frame_of(query: str, where: sql.Composable, schema: dict[str, Any]) -> pl.Da
 
 def copied(query: sql.Composable, schema: dict[str, Any]) -> pl.DataFrame:
     """Return the rows of a query by COPY, which makes no Python object of a row. One query."""
-    text = io.BytesIO()
-    statement = sql.SQL("COPY ({}) TO STDOUT (FORMAT csv)").format(query)
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for block in copy:
-            text.write(block)
-    if not text.tell():
-        return pl.DataFrame(schema=schema)
-    text.seek(0)
-    return pl.read_csv(text, has_header=False, schema=schema)
+    return next(streamed(sql.SQL("({})").format(query), schema), pl.DataFrame(schema=schema))
 
 
 def frames(
@@ -415,7 +412,7 @@ def frames(
         while start < places.height:
             here = one.series // Bucket.BLOCK
             if batch and (size >= chunk or here != bucket or len(batch) >= MOST_SERIES_AT_ONCE):
-                yield rows_of(batch, about, whole)
+                yield rows_of(selection, batch, about, whole)
                 batch, size, whole = [], 0, selection.places is None
                 chunk = min(4 * chunk, CHUNK_ROWS)
             bucket = here
@@ -425,7 +422,7 @@ def frames(
             size += part.height
             start += part.height
     if batch:
-        yield rows_of(batch, about, whole)
+        yield rows_of(selection, batch, about, whole)
 
 
 def described(series: list[Chosen]) -> pl.DataFrame:
@@ -439,8 +436,13 @@ def described(series: list[Chosen]) -> pl.DataFrame:
     )
 
 
-def rows_of(batch: list[pl.DataFrame], about: pl.DataFrame, whole: bool) -> pl.DataFrame:
-    """Return the rows of (series, area) candidates that there are, in their order. Two queries."""
+def rows_of(
+    selection: Selection, batch: list[pl.DataFrame], about: pl.DataFrame, whole: bool
+) -> pl.DataFrame:
+    """Return the rows of (series, area) candidates that there are, in their order.
+
+    Two queries, and one more of the past.
+    """
     candidates = pl.concat(batch)
     ids = candidates["series"].unique().to_list()
     where = sql.SQL("series_id = ANY({})").format(literal_ids(ids))
@@ -462,6 +464,8 @@ def rows_of(batch: list[pl.DataFrame], about: pl.DataFrame, whole: bool) -> pl.D
             sql.SQL("series_id = ANY({})").format(literal_ids(added_up)),
             SHARES,
         )
+    if selection.past:
+        here(ids)
     return (
         candidates.join(rows, on=["series", "area_id"], how="inner", maintain_order="left")
         .join(shares, on=["series", "area_id"], how="left", maintain_order="left")

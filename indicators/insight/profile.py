@@ -21,6 +21,7 @@ from indicators.insight.live import (
     arrays,
     at_time,
     described,
+    here,
     indicators_of,
     kept_live_series,
     key_of,
@@ -184,6 +185,8 @@ def profile(
     already. `group` is one more thing to compare with, for the figures of areas of its own type;
     it costs three queries at most.
     What is the same for every place is kept under `version`.
+
+    Raises InArchive where what was live at `at`, of these indicators here, is archived.
     """
     where = where or standpoint(area)
     part_of, chain, editions = where.part_of, where.chain, where.editions
@@ -298,6 +301,8 @@ def profile(
         }
         for pk, of_group in group_readings(group, alike).items():
             alike[pk].group = of_group
+    if at is not None:
+        here({one.series_id for one in lives})
     return Profile(area, part_of, page_comparators(area, chain), figures, inside, group)
 
 

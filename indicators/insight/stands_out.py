@@ -8,6 +8,7 @@ from datetime import datetime
 from indicators.insight.live import (
     Live,
     described,
+    here,
     kept_live_series,
     latest_series,
     live_series,
@@ -48,17 +49,20 @@ def among_all(
     As `among_figures` of its whole profile, for the cost of one standing an indicator, that in its
     scope: two queries, two more where the latest series of some say nothing of the place (an
     earlier period may), and two for what is found. Less where series are kept under `version`.
+    Raises InArchive where what was live at `at` is archived.
     """
     area, by_pk = where.area, {a.pk: a for a in where.chain}
     editions = where.editions.get(area.pk, [])
     headline = {e.indicator_id for e in entries if e.headline}
     scopes = {e.scope_id for e in entries} & by_pk.keys()
     newest: dict[int, Live] = {}
+    looked_at: set[int] = set()
     order = {edition: place for place, edition in enumerate(editions)}
     # Two editions of one place are two vintages of its data: the newest alone is shown.
     for one in sorted(latest_series(editions, at, version), key=lambda s: -order[s.edition_id]):
         if one.indicator_id in headline:
             newest[one.indicator_id] = one
+            looked_at.add(one.series_id)
     ranked = standings({(s.series_id, area.pk) for s in newest.values()}, scopes)
     lacking = {i: s.edition_id for i, s in newest.items() if (s.series_id, area.pk) not in ranked}
     if lacking:
@@ -71,6 +75,7 @@ def among_all(
             )
             if lacking[s.indicator_id] == s.edition_id
         ]
+        looked_at |= {s.series_id for s in earlier}
         held = readings({(s.series_id, area.pk) for s in earlier})
         stand_ins = {s.indicator_id: s for s in earlier if (s.series_id, area.pk) in held}
         ranked |= standings({(s.series_id, area.pk) for s in stand_ins.values()}, scopes)
@@ -88,6 +93,8 @@ def among_all(
     chosen = {live.series_id: ranks for _, _, live, ranks in found[:MOST_FIGURES]}
     rows_of = readings({(pk, area.pk) for pk in chosen})
     series = described(chosen, version)
+    if at is not None:
+        here(looked_at)
     return [
         Figure(
             series[pk].indicator,

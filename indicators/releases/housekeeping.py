@@ -2,6 +2,7 @@
 
 Nothing that a release has, or that someone works on, is touched: whatever is younger than a day
 is left, a release in hand is passed over, and so are all bytes while a file is being received.
+Rows that the site keeps no longer go to archives.
 """
 
 from __future__ import annotations
@@ -11,17 +12,17 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from django.conf import settings
 from django.db import DatabaseError, connection, transaction
-from psycopg import sql
+from django.db.models import Q
 
 from indicators.models import Bucket, Release, ReleaseFile, Series
 from indicators.releases import keeping
+from indicators.releases.archive import Archived, archive_due
 from indicators.releases.pipeline import KEEPING, in_hand
-from indicators.releases.storage import KEYS, LOCK_SPACE, OBSERVATION
+from indicators.releases.storage import OBSERVATION, take_down
 
 LEFT_ALONE = timedelta(days=1)
-# How long taking a partition out of its tables may wait for their readers.
-PATIENCE = "2s"
 TABLES = """
 SELECT c.relname FROM pg_class c WHERE c.relkind = 'r' AND c.relname ~ '^{parent}_b[0-9]+$'
 """
@@ -29,19 +30,33 @@ SELECT c.relname FROM pg_class c WHERE c.relkind = 'r' AND c.relname ~ '^{parent
 
 @dataclass
 class Cleared:
-    """What was taken away: names of files and folders, buckets, and bytes."""
+    """What was taken away: names of files and folders, buckets, and bytes.
+
+    And the releases whose rows were archived, and a sentence for each that could not be.
+    """
 
     paths: list[str] = field(default_factory=list)
     buckets: list[int] = field(default_factory=list)
     bytes: int = 0
+    archived: list[Archived] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
 
 
 def housekeep(*, at: datetime, older_than: timedelta = LEFT_ALONE) -> Cleared:
-    """Take away all that no release needs, left before `at` less `older_than`."""
+    """Take away all that no release needs, left before `at` less `older_than`.
+
+    And archive what has not been live for `LEVELUP_KEEP_DAYS` at `at`.
+    """
     cleared = Cleared()
     before = (at - older_than).timestamp()
     files(cleared, before)
     folders(cleared, before)
+    if settings.LEVELUP_KEEP_DAYS > 0:
+        for found in archive_due(at=at, days=settings.LEVELUP_KEEP_DAYS):
+            if isinstance(found, Archived):
+                cleared.archived.append(found)
+            else:
+                cleared.refused.append(found)
     buckets(cleared)
     return cleared
 
@@ -100,36 +115,22 @@ def folders(cleared: Cleared, before: float) -> None:
 
 
 def buckets(cleared: Cleared) -> None:
-    """Take down the partitions of releases that were taken back before they were public.
+    """Take down the partitions of releases that have no rows: taken back, or archived.
 
     Each in a transaction of its own, that gives up when readers keep it waiting.
     """
     empty = Bucket.objects.filter(shared=False).exclude(
-        release__in=Series.objects.values("release")
+        Q(release__in=Series.objects.values("release")) & Q(release__archived_at__isnull=True)
     )
     for bucket in empty:
+        pk = bucket.pk
         try:
             with transaction.atomic():
-                take_down(bucket)
+                taken = take_down(bucket)
         except DatabaseError:
             continue  # Someone reads, or stages into it: next time.
-        cleared.buckets.append(bucket.pk)
-
-
-def take_down(bucket: Bucket) -> None:
-    """Detach and drop the partitions of a bucket that has no series, and forget it."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(PATIENCE)))
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, 0)", (LOCK_SPACE,))
-        if Series.objects.filter(pk__gte=bucket.first, pk__lt=bucket.first + Bucket.BLOCK).exists():
-            return
-        for parent in KEYS:
-            child = sql.Identifier(f"{parent}_b{bucket.pk}")
-            cursor.execute(
-                sql.SQL("ALTER TABLE {} DETACH PARTITION {}").format(sql.Identifier(parent), child)
-            )
-            cursor.execute(sql.SQL("DROP TABLE {}").format(child))
-    bucket.delete()
+        if taken:
+            cleared.buckets.append(pk)
 
 
 def strays() -> list[str]:

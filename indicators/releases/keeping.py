@@ -4,6 +4,7 @@
     MEDIA_ROOT/releases/<id>/read/       tables as Parquet, as reading left them
     MEDIA_ROOT/releases/<id>/checked/    canonical rows in parts, and what was found wrong
     MEDIA_ROOT/releases/<id>/preview/    what publishing would change
+    MEDIA_ROOT/releases/<id>/archive/    its rows, once nobody sees them any more
 
 Each folder is made beside its place and renamed into it, so one that is there is whole.
 """
@@ -21,7 +22,7 @@ from pathlib import Path
 from django.conf import settings
 
 BLOCK = 1 << 20
-READ, CHECKED, PREVIEW = "read", "checked", "preview"
+READ, CHECKED, PREVIEW, ARCHIVE = "read", "checked", "preview", "archive"
 # Folders and files that are not finished; housekeeping takes them when nobody works on them.
 DRAFT = "draft-"
 

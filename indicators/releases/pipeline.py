@@ -743,13 +743,7 @@ def _take_back(release: Release, to: Release.Status) -> None:
     series = list(Series.objects.filter(release=now).values_list("pk", flat=True))
     take_rows_back(now, series)
     with connection.cursor() as cursor:
-        # Not by Django, which would look for rows of each in every partition.
-        for table, column in (
-            ("indicators_seriesinput", "series_id"),
-            ("indicators_coverage", "series_id"),
-            ("indicators_packedarray", "series_id"),
-            ("indicators_series", "id"),
-        ):
+        for table, column in (("indicators_seriesinput", "series_id"), ("indicators_series", "id")):
             cursor.execute(
                 f"DELETE FROM {table} WHERE {column} = ANY(%s)",  # noqa: S608
                 [series],

@@ -128,7 +128,8 @@ def withdraw(
     """Take a release back at `at`: live is then what it would be had it never been published.
 
     `reason` is told to whoever reads its figures as they once stood. Raises CannotPublish, having
-    changed nothing, when the release is not public.
+    changed nothing, when the release is not public, or when rows that would be live again are
+    archived.
     """
     with transaction.atomic():
         public = {Release.Status.PUBLISHED, Release.Status.SUPERSEDED}
@@ -200,6 +201,8 @@ def _bring_into_line(release: Release, at: datetime) -> list[tuple[int, int]]:
     found = winners(events, contenders)
     closing = [series for key, (series, _) in live.items() if _series(found, key) != series]
     opening = [w.series_id for key, w in found.items() if _series(live, key) != w.series_id]
+    reopened = {w.release_id for key, w in found.items() if _series(live, key) != w.series_id}
+    _refuse_archived(release, reopened - {release.pk})
     with connection.cursor() as cursor:
         cursor.execute(CLOSE, {"at": at, "release": release.pk, "series": closing})
         cursor.execute(OPEN, {"at": at, "series": opening})
@@ -213,6 +216,25 @@ def _bring_into_line(release: Release, at: datetime) -> list[tuple[int, int]]:
 def _series(by_key: Mapping[Key, tuple[int, ...] | Contender], key: Key) -> int | None:
     """Return the series id at a key, or None."""
     return by_key[key][0] if key in by_key else None
+
+
+def _refuse_archived(release: Release, others: set[int]) -> None:
+    """Refuse to make figures of other releases live again whose rows lie in an archive.
+
+    Bringing them back may take minutes and may fail, and every publisher would wait meanwhile.
+    Holds the releases, so that none is archived until this is done.
+    """
+    if not others:
+        return
+    back = Release.objects.select_for_update(of=("self",)).filter(pk__in=others).order_by("pk")
+    archived = [one for one in back if one.archived_at is not None]
+    if archived:
+        names = ", ".join(f"“{one.name}”" for one in archived)
+        commands = ", then ".join(f"manage.py restore_release {one.slug}" for one in archived)
+        raise CannotPublish(
+            f"“{release.name}” was not {release.get_status_display()}: figures of {names} would be "
+            f"live again, and they are archived. Restore them first: {commands}"
+        )
 
 
 def _refuse_loss(release: Release, replaced: list[tuple[int, int]]) -> None:

@@ -14,7 +14,7 @@ from django.db import connection
 from psycopg import sql
 
 from areas.importing.copy import copy_frame
-from indicators.models import Bucket, Release
+from indicators.models import Bucket, Release, Series
 
 OWN_BUCKET_ROWS = 500_000
 SHARED_BUCKET_ROWS = 8_000_000
@@ -22,6 +22,10 @@ OBSERVATION, STANDING = "indicators_observation", "indicators_standing"
 KEYS = {OBSERVATION: "area_id, series_id", STANDING: "area_id, series_id, group_area_id"}
 # A standing never stands without its observation, whose keys to area and series guard both.
 GUARDED = {OBSERVATION: {"series_id": "indicators_series", "area_id": "areas_area"}, STANDING: {}}
+# What else a series has rows in, beside those of its bucket.
+BESIDE = ("indicators_coverage", "indicators_packedarray")
+# How long taking a partition out of its tables may wait for their readers.
+PATIENCE = "2s"
 LOCK_SPACE = 0x1E7E1  # Tells our advisory locks from anyone else's in the same database.
 
 
@@ -29,6 +33,15 @@ def lock_dataset(dataset_id: int) -> None:
     """Hold the one lock that writers of a dataset queue for, until the transaction ends."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", (LOCK_SPACE, dataset_id))
+
+
+def lock_buckets() -> None:
+    """Hold the one lock for attaching and detaching partitions, until the transaction ends.
+
+    Both take locks that two at once would each hold of the other's.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, 0)", (LOCK_SPACE,))
 
 
 class OpenBucket:
@@ -110,10 +123,10 @@ class OpenBucket:
 
 
 def take_rows_back(release: Release, series: Sequence[int]) -> None:
-    """Take away every row of a release that is not public, in the transaction of the caller.
+    """Take away every row of a release that is not live, in the transaction of the caller.
 
-    `series` are the ids of its series. A bucket of its own is emptied at once and taken down by
-    housekeeping, as taking it out of its tables locks their readers out for a moment.
+    `series` are the ids of its series, which stay. A bucket of its own is emptied at once and taken
+    down by housekeeping, as taking it out of its tables locks their readers out for a moment.
     """
     own = list(Bucket.objects.filter(shared=False, release=release).values_list("pk", flat=True))
     with connection.cursor() as cursor:
@@ -128,6 +141,12 @@ def take_rows_back(release: Release, series: Sequence[int]) -> None:
                     ),
                     [list(series)],
                 )
+        # Not by Django, which would look for rows of each in every partition.
+        for table in BESIDE:
+            cursor.execute(
+                sql.SQL("DELETE FROM {} WHERE series_id = ANY(%s)").format(sql.Identifier(table)),
+                [list(series)],
+            )
     Bucket.objects.filter(pk__in=own).update(rows=0)
 
 
@@ -141,9 +160,7 @@ def open_bucket(*, rows: int, n_series: int, release: Release) -> OpenBucket:
             f"“{release.name}” has {n_series:,} series; one release holds {Bucket.BLOCK:,} at "
             "most. Split the file by indicator."
         )
-    # Attaching a partition takes locks that two stagings at once would each hold of the other's.
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, 0)", (LOCK_SPACE,))
+    lock_buckets()
     if rows >= OWN_BUCKET_ROWS:
         own = Bucket.objects.create(shared=False, release=release, rows=rows)
         return OpenBucket(own, attached=False)
@@ -159,3 +176,49 @@ def open_bucket(*, rows: int, n_series: int, release: Release) -> OpenBucket:
     shared.rows += rows
     shared.save(update_fields=["rows"])
     return OpenBucket(shared, attached=True)
+
+
+def take_down(bucket: Bucket) -> bool:
+    """Detach and drop the partitions of a bucket that has no rows; return whether it had any.
+
+    The bucket itself is forgotten with them, unless it has series: those of an archived release,
+    which come back to it. Waits for readers for as long as PATIENCE, then raises OperationalError.
+    """
+    children = {parent: f"{parent}_b{bucket.pk}" for parent in KEYS}
+    taken = False
+    with connection.cursor() as cursor:
+        cursor.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(PATIENCE)))
+        lock_buckets()
+        in_use = Series.objects.filter(
+            pk__gte=bucket.first, pk__lt=bucket.first + Bucket.BLOCK
+        ).exists()
+        archived = Bucket.objects.filter(pk=bucket.pk, release__archived_at__isnull=False)
+        if in_use and not archived.exists():
+            return False
+        for parent, child in children.items():
+            cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [child])
+            (there,) = cursor.fetchone()
+            if not there:
+                continue
+            taken = True
+            cursor.execute(
+                sql.SQL("ALTER TABLE {} DETACH PARTITION {}").format(
+                    sql.Identifier(parent), sql.Identifier(child)
+                )
+            )
+            cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(child)))
+    if not in_use:
+        bucket.delete()
+    return taken
+
+
+def reopen_bucket(release: Release, series_id: int) -> OpenBucket:
+    """Return the bucket that rows of an archived release go back to: where their ids lie.
+
+    One of its own is made anew, and has to have been taken down before.
+    """
+    lock_buckets()
+    own = Bucket.objects.filter(shared=False, release=release).first()
+    if own is not None:
+        return OpenBucket(own, attached=False)
+    return OpenBucket(Bucket.objects.get(pk=series_id // Bucket.BLOCK), attached=True)

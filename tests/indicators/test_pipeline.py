@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from datetime import date, timedelta
 from io import StringIO
@@ -18,6 +19,7 @@ from django.utils import timezone
 from areas.importing import load
 from areas.models import Area, Edition
 from indicators.insight.live import arrays
+from indicators.management.commands import import_release
 from indicators.models import (
     AuditEntry,
     Bucket,
@@ -40,7 +42,9 @@ from indicators.releases import (
     stage,
     storage,
 )
+from indicators.releases.problems import Problem
 from indicators.releases.publish import CannotPublish
+from indicators.releases.reading.model import FrameRows, Table
 from tests import tiny_uk
 from tests.conftest import shares
 from tests.tiny_uk import COUNCILS, NEIGHBOURHOODS
@@ -685,6 +689,112 @@ def test_a_command_imports_and_publishes_and_answers_in_json(make_indicator, fil
     assert [(r["release"], r["status"]) for r in listed] == [(found["release"], "published")]
     assert run("withdraw_release", found["release"], reason="x")["status"] == "withdrawn"
     assert not LiveSeries.objects.filter(live__endswith__isnull=True).exists()
+
+
+def listed_problems(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a file of problems, as a spreadsheet would read it."""
+    with path.open(encoding="utf-8", newline="") as opened:
+        return list(csv.DictReader(opened))
+
+
+def test_every_problem_is_written_with_its_row_as_it_stands(
+    make_indicator, file, dataset, tmp_path
+):
+    make_indicator()
+    table = shares(SIXTEEN).with_columns(pl.col("value").cast(pl.String)).drop("numerator")
+    code, value = pl.col("code"), pl.col("value")
+    path = file(
+        table.with_columns(
+            value=pl.when(code == NEIGHBOURHOODS[3]).then(pl.lit("=1+cmd()")).otherwise(value),
+            marker=pl.when(code == NEIGHBOURHOODS[5]).then(pl.lit("@x")).otherwise(pl.lit("")),
+        )
+    )
+    to = tmp_path / "problems.csv"
+    with pytest.raises(CommandError, match="error"):
+        run("import_release", path, dataset="census", problems=to)
+    found = listed_problems(to)
+    assert list(found[0]) == [
+        "file", "sheet", "row", "column", "kind", "code", "area", "value", "sentence",
+        "original_row",
+    ]  # fmt: skip
+    wrong = next(one for one in found if one["code"] == "not-a-number")
+    assert (wrong["file"], wrong["row"], wrong["column"]) == ("figures.csv", "5", "value")
+    assert wrong["value"] == "'=1+cmd()", "a spreadsheet does not run it"
+    original = json.loads(wrong["original_row"])
+    assert (original["code"], original["value"]) == (NEIGHBOURHOODS[3], "=1+cmd()")
+    assert original["denominator"] == "100.0"
+    assert len(found) == findings.problems_of(Release.objects.get().pk).collect().height
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_the_file_of_problems_is_whole_where_the_screen_shows_kinds(
+    make_indicator, file, dataset, tmp_path
+):
+    make_indicator()
+    rows = "".join(f"share,lsoa,2021-03-21,E0100{n:04},x{n},,,\n" for n in range(12_000))
+    to = tmp_path / "problems.csv"
+    with pytest.raises(CommandError, match="error"):
+        run("import_release", file(HEADINGS + rows), dataset="census", problems=to)
+    found = [one for one in listed_problems(to) if one["code"] == "not-a-number"]
+    assert [(one["row"], one["value"]) for one in found] == [
+        (str(n + 2), f"x{n}") for n in range(12_000)
+    ]
+    assert all(json.loads(one["original_row"])["value"] == one["value"] for one in found)
+
+
+def test_problems_that_cannot_be_written_are_told_before_anything_is_read(
+    make_indicator, file, dataset, tmp_path
+):
+    make_indicator()
+    with pytest.raises(CommandError, match="cannot be written: there is no folder"):
+        run(
+            "import_release", file(shares(SIXTEEN)), dataset="census",
+            problems=tmp_path / "nowhere" / "problems.csv",
+        )  # fmt: skip
+    assert not Release.objects.exists()
+
+
+def test_tables_side_by_side_each_have_their_own_rows(tmp_path, settings):
+    """A row number alone does not tell which of two tables in one sheet a problem is of."""
+    left, right = ("code", "rate"), ("area", "homes")
+    tables = [
+        Table("a.xlsx", "S", names, (names,), 2, (), (), 1,
+              FrameRows(pl.DataFrame({**dict(zip(names, cells, strict=True)),
+                                      "row": [2], "kind": ["data"]})))
+        for names, cells in ((left, (["E1"], ["one"])), (right, (["E2"], ["two"])))
+    ]  # fmt: skip
+    problems = findings.as_frame(
+        Problem("error", "not-a-number", "No.", "a.xlsx", "S", 2, column, "", "")
+        for column in ("homes", "rate", "")
+    ).with_row_index("_n")
+    found = {
+        row["_n"]: json.loads(row["original_row"])
+        for table in reversed(tables)
+        for frame in findings.with_rows(problems.filter(findings.in_table(table, tables)), table)
+        for row in frame.iter_rows(named=True)
+    }
+    assert found[0] == {"area": "E2", "homes": "two"}
+    assert found[1] == {"code": "E1", "rate": "one"}
+    assert 2 in found
+
+
+def test_what_was_moved_and_what_is_left_over_is_told_in_a_line():
+    moved = {"indicator": "jobs", "from": "Authorities 2011", "to": "Authorities 2023",
+             "before": 1234567.0, "after": 1234000.0, "residual": -567.0, "share": -567 / 1234567,
+             "series": 1, "lookup": "x", "kind": "apportioned"}  # fmt: skip
+    assert import_release.moved_lines({"preview": {"moved": [moved]}}) == [
+        "  jobs moved from Authorities 2011 to Authorities 2023: 1,234,567 before, 1,234,000 "
+        "after, residual -567 (-0.046%)"
+    ]
+    scores = moved | dict.fromkeys(("before", "after", "residual", "share"))
+    assert import_release.moved_lines({"preview": {"moved": [scores]}}) == [
+        "  jobs moved from Authorities 2011 to Authorities 2023: nothing to add up, only areas "
+        "that did not change"
+    ]
+    assert import_release.moved_lines({"preview": {"moved": [moved] * 14}})[-1] == (
+        "  … and 2 more moves"
+    )
+    assert import_release.moved_lines({}) == []
 
 
 def test_a_command_publishes_and_corrects(make_indicator, file, dataset):

@@ -78,14 +78,15 @@ class ReleaseCommand(BaseCommand):
             raise CommandError(f"There is no user “{name}” here.") from error
         return found
 
-    def release(self, slug: str) -> Release:
-        """Return the release of a slug. Raises CommandError for one that there is not."""
-        try:
-            return Release.objects.select_related("dataset").get(slug=slug)
-        except Release.DoesNotExist as error:
-            raise CommandError(
-                f"There is no release “{slug}”. `manage.py releases` lists them."
-            ) from error
+    def release(self, name: str) -> Release:
+        """Return the release of a slug or a number. Raises CommandError for one there is not."""
+        held = Release.objects.select_related("dataset")
+        found = held.filter(slug=name).first()
+        if found is None and name.isdecimal() and len(name) < 10:
+            found = held.filter(pk=int(name)).first()
+        if found is None:
+            raise CommandError(f"There is no release “{name}”. `manage.py releases` lists them.")
+        return found
 
     @contextmanager
     def working(self, pk: int) -> Iterator[None]:

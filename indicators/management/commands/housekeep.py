@@ -1,4 +1,4 @@
-"""`manage.py housekeep`: take away what interrupted imports left."""
+"""`manage.py housekeep`: take away what interrupted imports left, archive what is not kept."""
 
 from datetime import timedelta
 from typing import Any
@@ -15,7 +15,8 @@ class Command(BaseCommand):
 
     help = (
         "Take away files that no release has, drafts of interrupted work and emptied partitions. "
-        "Beat does this every six hours."
+        "Where LEVELUP_KEEP_DAYS is set, also archive the figures of releases that have not been "
+        "live for so long. Beat does this every six hours."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -34,5 +35,13 @@ class Command(BaseCommand):
             f"({cleared.bytes / 1e6:,.1f} MB) and {counted(len(cleared.buckets), 'partition')} "
             "taken away."
         )
+        for one in cleared.archived:
+            self.stdout.write(
+                f"“{one.release.name}” was archived: {one.rows:,} rows in "
+                f"{one.bytes / 1e6:,.1f} MB. Bring it back with: manage.py restore_release "
+                f"{one.release.slug}"
+            )
+        for sentence in cleared.refused:
+            self.stderr.write(sentence)
         for name in strays():
             self.stdout.write(f"{name} belongs to no release. Look into it before dropping it.")

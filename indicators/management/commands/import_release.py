@@ -11,6 +11,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from areas.importing.report import counted, some
+from indicators.exports.streams import csv_pieces
 from indicators.management.commands._release import ReleaseCommand, add_accept, reasons
 from indicators.models import Dataset, Indicator, Licence, LiveSeries, Release, SavedLayout
 from indicators.releases import findings, pipeline, preview
@@ -46,6 +47,12 @@ class Command(ReleaseCommand):
             help="it replaces everything live from the dataset, not only the series it has",
         )
         parser.add_argument(
+            "--problems",
+            type=Path,
+            metavar="FILE.csv",
+            help="also write every problem there, each with its row as it stands in the file",
+        )
+        parser.add_argument(
             "--publish",
             action="store_true",
             help="also put it live; with warnings, only if --accept says why of each kind. Without "
@@ -77,6 +84,11 @@ class Command(ReleaseCommand):
         indicator = options["indicator"]
         if indicator and not Indicator.objects.filter(slug=indicator).exists():
             raise CommandError(f"There is no indicator “{indicator}” here: define it first.")
+        problems: Path | None = options["problems"]
+        if problems is not None and not problems.absolute().parent.is_dir():
+            raise CommandError(
+                f"{problems} cannot be written: there is no folder {problems.absolute().parent}."
+            )
         dataset = self.dataset(options, mapping)
         with self.plainly(), clock(found, "receive"):
             release = pipeline.receive(
@@ -105,6 +117,9 @@ class Command(ReleaseCommand):
                         tell=tell,
                     )
             note_check(found, release)
+            if problems is not None:
+                write_problems(problems, release)
+                found["problems"]["file"] = str(problems)
             if release.status != Release.Status.STAGED:
                 with clock(found, "stage"):
                     pipeline.stage_release(release=release, at=timezone.now(), by=by, tell=tell)
@@ -212,6 +227,22 @@ def note_check(found: dict[str, Any], release: Release) -> None:
     }
 
 
+def write_problems(path: Path, release: Release) -> None:
+    """Write every problem of a release as CSV, whole or not at all. Raises CommandError."""
+    draft = path.with_name(f"{path.name}.part")
+    try:
+        with draft.open("wb") as out:
+            for piece in csv_pieces(findings.listed(release.pk), findings.LISTED):
+                out.write(piece)
+        draft.replace(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise CommandError(
+            f"The problems could not be written to {path}: {error.strerror or error}. The release "
+            "stays checked; give the same command again with another place for them."
+        ) from error
+
+
 def note_staged(found: dict[str, Any], release: Release) -> None:
     """Write down what was made ready."""
     entry = release.audit.filter(action="stage").order_by("-pk").first()
@@ -235,7 +266,30 @@ def problem_lines(found: dict[str, Any]) -> list[str]:
         for p in some_of[:SHOWN]
     ]
     more = len(some_of) - SHOWN
-    return told + ([f"  … and {counted(more, 'more kind')}"] if more > 0 else [])
+    written = found["problems"].get("file")
+    return [
+        *told,
+        *([f"  … and {counted(more, 'more kind')}"] if more > 0 else []),
+        *([f"  Every problem, with its row: {written}"] if written else []),
+    ]
+
+
+def moved_lines(found: dict[str, Any]) -> list[str]:
+    """Return what was moved from earlier editions as lines: before, after and what is left over."""
+    moved = found.get("preview", {}).get("moved", [])
+    told = [
+        f"  {m['indicator']} moved from {m['from']} to {m['to']}: "
+        + (
+            "nothing to add up, only areas that did not change"
+            if m["before"] is None
+            else f"{m['before']:,.10g} before, {m['after']:,.10g} after, "
+            f"residual {m['residual']:,.10g}"
+            + (f" ({m['share']:.3%})" if m["share"] is not None else "")
+        )
+        for m in moved[:SHOWN]
+    ]
+    more = len(moved) - SHOWN
+    return told + ([f"  … and {counted(more, 'more move')}"] if more > 0 else [])
 
 
 def lines(found: dict[str, Any]) -> list[str]:
@@ -247,6 +301,7 @@ def lines(found: dict[str, Any]) -> list[str]:
         *([f"  Layout: {found['layout']}"] if found["layout"] else []),
         f"  Series: {series['published']:,} as published, {series['added_up']:,} added up",
         f"  Observations: {found['observations']:,}",
+        *moved_lines(found),
         *problem_lines(found),
         f"  {found['seconds']['all']:,} seconds",
         *(

@@ -43,6 +43,7 @@ class Command(ReleaseCommand):
                     "status": release.status,
                     "received": release.received_at.isoformat(),
                     "published": release.published_at.isoformat() if release.published_at else None,
+                    "archived": release.archived_at.isoformat() if release.archived_at else None,
                     "series": release.n_series,
                     "errors": errors,
                     "warnings": warnings,
@@ -53,6 +54,7 @@ class Command(ReleaseCommand):
             )
         lines = [
             f"{r['received'][:10]}  {r['status']:<10}  {r['release']}  ({r['series']:,} series"
+            + (f", archived {r['archived'][:10]}" if r["archived"] else "")
             + (f", {r['errors']:,} errors" if r["errors"] else "")
             + (f", {r['warnings']:,} warnings" if r["warnings"] else "")
             + ")"

@@ -16,7 +16,7 @@ from indicators.releases.problems import SCHEMA
 from indicators.releases.reading.model import KIND, ROW, Table
 from indicators.releases.reading.numbers import parse_numbers
 from indicators.releases.recognising import words
-from indicators.releases.recognising.columns import clean_codes, read_periods
+from indicators.releases.recognising.columns import LEADING_SIGN, clean_codes, read_periods
 from indicators.releases.recognising.known import Known, plain_names
 from indicators.releases.recognising.mapping import (
     Figure,
@@ -420,8 +420,8 @@ class TableRows:
         groups: dict[tuple[str, ...], list[Figure]] = {}
         for figure in one.figures:
             value = "_value" if one.area.across else figure.value
-            columns = (value, figure.lower, figure.upper, figure.numerator, figure.denominator,
-                       figure.marker, figure.part)  # fmt: skip
+            columns = (value, figure.lower, figure.upper, figure.half_width, figure.numerator,
+                       figure.denominator, figure.marker, figure.part)  # fmt: skip
             key = (*columns, *sorted(figure.where)) if figure.where else (
                 *columns, "|", figure.indicator, figure.breakdown, figure.period
             )  # fmt: skip
@@ -448,6 +448,8 @@ class TableRows:
                 held = "upper" if first.part == "half-width" else first.part
                 nothing = self.numbers(rows, "", read)
                 parts = {**dict.fromkeys(NUMBERS, nothing), held: parts["value"]}
+            if first.half_width:
+                parts |= self.around(rows, first.half_width, parts["value"], read)
             frame = frame.with_columns(
                 *(parts[name]["values"].alias(name) for name in NUMBERS),
                 parts["value"]["markers"].alias("_cell"),
@@ -499,6 +501,18 @@ class TableRows:
                 ),
                 one,
             )  # fmt: skip
+
+    def around(
+        self, rows: pl.DataFrame, column: str, value: pl.DataFrame, read: dict[str, pl.DataFrame]
+    ) -> dict[str, pl.DataFrame]:
+        """Return the limits that lie a half width below and above the values."""
+        bare = rows.with_columns(pl.col(column).str.replace(LEADING_SIGN, ""))
+        half = self.numbers(bare, column, read)["values"]
+        # Sums of decimals differ from what they are in their last bits.
+        return {
+            name: pl.DataFrame({"values": (value["values"] + way * half).round(9)})
+            for name, way in (("lower", -1), ("upper", 1))
+        }
 
     def statuses(self, rows: pl.DataFrame, column: str) -> pl.Series:
         """Return a column of markers, null where there is none."""

@@ -31,6 +31,8 @@ THOUSANDS_FORM = r"^-?[1-9]\d{0,2}(?:,\d{3})+$"
 MOST_PERIODS = 3_000
 # Around codes that were kept from being read as numbers: '95AA01S1.
 QUOTED = " \t'\"`\u2018\u2019\u00a0"
+# What may stand before a half width: ±2.3.
+LEADING_SIGN = r"^\s*(?:±|\+ ?/ ?[-–−])\s*"
 
 
 def clean_codes(texts: pl.Expr) -> pl.Expr:
@@ -120,6 +122,9 @@ def columns_of(frame: pl.DataFrame, headings: Sequence[str], known: Known) -> li
 
 def column_of(cells: pl.Series, whole: pl.Series, heading: str, place: int, known: Known) -> Column:
     """Return what a column holds: `cells` are a sample of the `whole`."""
+    role = role_of(heading)
+    if role == "half":
+        cells, whole = (s.str.replace(LEADING_SIGN, "") for s in (cells, whole))
     cells = cells.drop_nulls()
     if cells.is_empty():
         cells = whole.drop_nulls().head(SAMPLE)
@@ -129,6 +134,8 @@ def column_of(cells: pl.Series, whole: pl.Series, heading: str, place: int, know
     comma = share(commas) > 0.5 and share(commas & ~cells.str.contains(THOUSANDS_FORM)) > 0.05
     read = parse_numbers(cells, decimal_comma=comma)
     values = read.values.drop_nulls()
+    if role == "marker" and plain(heading.split(" | ")[-1]) == "conf" and len(values):
+        role = "half"  # So Nomis calls the half width beside an estimate of a survey.
     texts = cells.filter(read.values.is_not_null()).str.extract(r"[.,](\d+)", 1)
     if not comma:
         texts = cells.filter(read.values.is_not_null()).str.extract(r"\.(\d+)", 1)
@@ -136,7 +143,7 @@ def column_of(cells: pl.Series, whole: pl.Series, heading: str, place: int, know
     return Column(
         heading=heading,
         place=place,
-        role=role_of(heading),
+        role=role,
         filled=len(cells),
         distinct=whole.n_unique() - (1 if whole.null_count() else 0),
         # Looked up only where they may be codes: a column of numbers is none.

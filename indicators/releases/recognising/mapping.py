@@ -62,8 +62,9 @@ class Figure:
     """One figure: its indicator, and the columns of its value, limits, parts and marker.
 
     `where` tells the rows that hold it in a long table; `period` is its own where years are
-    columns. Values and limits are multiplied by `scale`. Where limits and parts stand in rows of
-    their own, `part` says which of them the rows of `where` hold.
+    columns. Values and limits are multiplied by `scale`. `half_width` is a column of how far both
+    limits are from the value, where it is given in their place. Where limits and parts stand in
+    rows of their own, `part` says which of them the rows of `where` hold.
     """
 
     indicator: str
@@ -72,6 +73,7 @@ class Figure:
     period: str = ""
     lower: str = ""
     upper: str = ""
+    half_width: str = ""
     numerator: str = ""
     denominator: str = ""
     marker: str = ""
@@ -217,7 +219,9 @@ def table_refusals(table: TableMapping, where: str) -> None:
                 f"{', '.join(PARTS[1:])}, and `where` has to tell the rows",
             )
         asked += [figure.value, figure.lower, figure.upper, figure.numerator]
-        asked += [figure.denominator, figure.marker, *figure.where]
+        asked += [figure.denominator, figure.marker, figure.half_width, *figure.where]
+        if figure.half_width and (figure.lower or figure.upper):
+            wrong(where, f"“{figure.indicator}” has both limits and a half width; keep one of them")
     if table.count:
         asked.append(table.count.categories)
         if table.count.span not in SPANS:

@@ -573,7 +573,8 @@ def is_value(column: Column, found: Found) -> bool:
     """Say whether a column holds figures, limits or parts, not codes, classes or categories."""
     if column.role == "dimension" or column.role == "attribute":
         return False
-    if column.role in ("value", "lower", "upper", "numerator", "denominator", "error", "figure"):
+    if column.role in ("value", "lower", "upper", "half", "numerator", "denominator", "error",
+                       "figure"):  # fmt: skip
         return column.is_number or column.numbers > 0
     if column.role in ("ignored", "period", "period-kind", "longitude", "latitude", "postcode",
                        "level", "sex", "unit", "marker", "note", "parent"):  # fmt: skip
@@ -715,6 +716,7 @@ class Bare:
     value: Column
     lower: str = ""
     upper: str = ""
+    half_width: str = ""
     numerator: str = ""
     denominator: str = ""
     marker: str = ""
@@ -724,12 +726,13 @@ class Bare:
 def with_parts(found: Found, values: Sequence[Column], marker: Column | None) -> list[Bare]:
     """Return the figures among columns of numbers, each with its limits and parts.
 
-    Limits belong to the nearest value on their left, or to the one whose heading they share. Where
-    several are given, those of 95% are taken. Parts are told by their words where there is one
-    value, and by their content where a column is, row for row, another divided by a third.
+    Limits belong to the nearest value on their left, or to the one whose heading they share, and so
+    do half widths, that give both at once. Where several are given, those of 95% are taken. Parts
+    are told by their words where there is one value, and by their content where a column is, row
+    for row, another divided by a third.
     """
     bare: list[Bare] = []
-    mains = [c for c in values if c.role not in ("lower", "upper", "error")]
+    mains = [c for c in values if c.role not in ("lower", "upper", "half", "error")]
     limits = [c for c in values if c.role in ("lower", "upper")]
     found.ignored |= {c.heading: why_not(c, found) for c in values if c.role == "error"}
     parts = [c for c in mains if c.role in ("numerator", "denominator")]
@@ -755,6 +758,17 @@ def with_parts(found: Found, values: Sequence[Column], marker: Column | None) ->
         if bool(one.lower) != bool(one.upper):
             found.ignored[one.lower or one.upper] = "the limit on the other side is not given"
             one.lower = one.upper = ""
+    halves = [c for c in values if c.role == "half"]
+    for column in sorted(halves, key=lambda c: (not re.search(r"\b95\b", c.words), c.place)):
+        owner = owner_of(column, bare)
+        if owner is None:
+            found.ignored[column.heading] = "it is a margin of no value we see"
+        elif owner.lower or owner.half_width:
+            found.ignored[column.heading] = "other limits of the same value are taken"
+        elif of_the_value(column, owner.value):
+            found.ignored[column.heading] = "it is a share of the value, and not in its unit"
+        else:
+            owner.half_width = column.heading
     for column in parts:
         setattr(bare[0], column.role, column.heading)
     if bare and bare[0].numerator and bare[0].denominator:
@@ -777,10 +791,18 @@ def owner_of(limit: Column, bare: Sequence[Bare]) -> Bare | None:
     return max(before, key=lambda b: b.value.place) if before else bare[0]
 
 
+def of_the_value(half: Column, value: Column) -> bool:
+    """Say whether a half width is in percent of a value that is in something else."""
+    said = re.sub(r"\b\d\d(?:\.\d)? ?%", " ", half.words)
+    in_percent = half.percent or bool(words.PERCENT.search(said))
+    return in_percent and not (value.percent or words.PERCENT.search(value.words))
+
+
 def limit_stem(heading: str) -> str:
     """Return a heading without the words for limits."""
     text = re.sub(r"\b(?:lci|uci|lcl|ucl|lower|upper|ci|limit|confidence|interval|95|998?|8|0|"
-                  r"value|%|percent|low|high|bound|level)\b", " ",
+                  r"value|%|percent|low|high|bound|level|margins?|of|error|half|width|plus|minus|or|"
+                  r"moe)\b", " ",
                   words.plain(heading))  # fmt: skip
     return " ".join(text.split())
 
@@ -1079,6 +1101,7 @@ def figure_for(
         period=period,
         lower=bare.lower,
         upper=bare.upper,
+        half_width=bare.half_width,
         numerator=bare.numerator,
         denominator=bare.denominator,
         marker=bare.marker,

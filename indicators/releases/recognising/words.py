@@ -8,6 +8,8 @@ import unicodedata
 from typing import NamedTuple
 
 NOT_TIER = r"(?! ?(?:tier|super|layer|quartile|secondary|level|output|decile|limb|rate of))"
+# How far the limits of an estimate are from it, written as a sign.
+PLUS_MINUS = re.compile(r"±|\+ ?/ ?[-–−]|\+ ?[-–−](?!\d)")
 # The first that fits tells the role; the order matters.
 ROLES: tuple[tuple[str, str], ...] = (
     ("longitude", r"^(?:longitude|long?|lng|x long|x coordinate)$"),
@@ -15,7 +17,9 @@ ROLES: tuple[tuple[str, str], ...] = (
     ("postcode", r"^(?:post ?codes?|pcds?|pcd ?[78s]?|postal code)$"),
     ("lower", rf"\b(?:lci|lcl|ll|lo|lower{NOT_TIER}|low ?ci|ci ?low)\b|\blci ?\d"),
     ("upper", rf"\b(?:uci|ucl|ul|upper{NOT_TIER}|high ?ci|ci ?high|up ?ci)\b|\buci ?\d"),
-    ("error", r"\b(?:standard error|std err|coefficient of variation|cv|margin of error)\b"),
+    ("half", r"\b(?:plus (?:or )?minus|margins? of error|moe|half (?:width|interval)s?)\b"),
+    ("error", r"\b(?:standard error|std err|coefficient of variation|cv)\b"
+     r"|^(?:\d\d ?%? ?)?(?:confidence interval|ci)(?: \d\d ?%?)?$"),
     ("numerator", r"\bnumerator\b|^(?:count|n|num|number)$"),
     ("denominator", r"\bdenominator\b|^(?:base|denom|population base|sample size)$"),
     ("period-kind", r"^(?:time identifier|time period (?:type|range)|period type|date type)$"),
@@ -61,10 +65,8 @@ NOT_COUNTED = re.compile(
     r"deciles?|quintiles?|density|per|median|quartile|vigintile|indicator|extent|concentration|"
     r"price|pay|size|length|minutes|expectancy|share|likelihood)\b|%"
 )
-HALF_WIDTH = re.compile(
-    r"(?:\d\d % |\d\d%? )?(?:confidence|conf|ci|confidence interval|margin of error)"
-    r"(?: (?:plus minus|half width|plus or minus))?(?: %)?"
-)
+# What rows call the half width beside an estimate of a survey; “95% CI” may be the whole of it.
+HALF_WIDTH = re.compile(r"conf(?:idence)?")
 GENERIC = re.compile(
     r"^(?:value|observation|obs ?value|count|score|rank|decile|quintile|proportion|extent|total|"
     r"percent(?:age)?|%|rate|number|n|all|estimate|figure|amount|average|mean|median|index|pop|"
@@ -105,6 +107,7 @@ def plain(text: str) -> str:
 
 def role_of(heading: str) -> str:
     """Return the role that a heading's words give its column, or ""."""
+    heading = PLUS_MINUS.sub(" plus minus ", heading)
     last = plain(heading.split(" | ")[-1])
     last = re.sub(r" \d$", "", last) if re.search(r"\(\d+\)$", heading) else last
     for words in dict.fromkeys((last, plain(heading))):
@@ -120,7 +123,7 @@ def part_of(text: str) -> str:
     role = role_of(text)
     if role in ("lower", "upper") or (role in ("numerator", "denominator") and role in even):
         return role
-    return "half-width" if HALF_WIDTH.fullmatch(even) else ""
+    return "half-width" if role == "half" or HALF_WIDTH.fullmatch(even) else ""
 
 
 def slug(text: str, most: int = 60) -> str:

@@ -182,6 +182,68 @@ def test_shares_of_one_become_percent_with_their_limits():
     assert rows(frame, "value", "lower", "upper")[0] == (12.5, 10.0, 20.0)
 
 
+@pytest.mark.parametrize(
+    "heading",
+    ["± margin", "Jobless rate ± 95% CI", "Confidence interval (+/-)", "CI half width",
+     "95% margin of error", "Margin of error (%)", "conf", "MOE", "Jobless rate plus or minus"],
+)  # fmt: skip
+def test_half_widths_become_limits_and_the_mapping_says_so(heading):
+    mapping, _, frame = understood(
+        table(
+            f"code|Jobless rate 2020 (%)|{heading}\nE06000001|4.5|0.4\nE06000002|12.1|±1.2\n"
+            "E06000003|c|\n"
+        )
+    )
+    (figure,) = mapping.tables[0].figures
+    assert (figure.half_width, figure.lower, figure.upper) == (heading, "", "")
+    assert rows(frame, "value", "lower", "upper", "marker") == [
+        (12.1, 10.9, 13.3, ""),
+        (4.5, 4.1, 4.9, ""),
+        (None, None, None, "c"),
+    ]
+    assert Mapping.from_json(mapping.to_json()) == mapping
+
+
+def test_half_widths_belong_to_the_value_they_name_or_follow_and_are_scaled_with_it():
+    mapping, _, frame = understood(
+        table(
+            "code|% obese 2020|± obese 2020|% smoking 2020|± smoking 2020\n"
+            "E06000001|0.25|0.05|0.5|0.1\nE06000002|0.5|0.1|0.125|0.025\n"
+            "E06000003|0.75|0.2|0.3|0.01\n"
+        )
+    )
+    halves = {f.value: f.half_width for f in mapping.tables[0].figures}
+    assert halves == {"% obese 2020": "± obese 2020", "% smoking 2020": "± smoking 2020"}
+    at_home = rows(frame.filter(code=HERE), "value", "lower", "upper")
+    assert at_home == [(25.0, 20.0, 30.0), (50.0, 40.0, 60.0)]
+
+
+@pytest.mark.parametrize(
+    ("headings", "why"),
+    [
+        ("Homes 2020|Margin of error (%)", "it is a share of the value, and not in its unit"),
+        ("Homes 2020|Confidence interval", "errors of estimates are not kept; limits are"),
+        ("Homes 2020|LCI|UCI|±", "other limits of the same value are taken"),
+    ],
+)
+def test_a_half_width_that_gives_no_limits_is_left_out_and_said_so(headings, why):
+    names = headings.split("|")
+    numbers = {1: "|5", 3: "|880|930|5"}[len(names) - 1]
+    mapping = recognise(
+        [table(f"code|{headings}\nE06000001|900{numbers}\nE06000002|905{numbers}\n")], country()
+    )
+    assert any(why in p.sentence for p in mapping.problems) or why in mapping.mapping.to_json()
+    (figure,) = mapping.mapping.tables[0].figures
+    assert figure.half_width == ""
+
+
+def test_a_figure_has_limits_or_a_half_width():
+    mapping, _, _ = understood(table("code|rate 2020|± rate\nE06000001|1|2\nE06000002|2|1\n"))
+    text = mapping.to_json().replace('"lower": ""', '"lower": "rate 2020"')
+    with pytest.raises(MappingError, match="both limits and a half width; keep one"):
+        Mapping.from_json(text)
+
+
 def test_parts_are_told_by_their_content():
     lines = [f"{code}|{n}|{d}|{100 * n / d:.2f}" for code, n, d in
              zip(SMALL, (3, 10, 7, 22, 5, 8), (40, 77, 31, 90, 61, 23), strict=True)]  # fmt: skip
