@@ -731,10 +731,11 @@ def test_the_file_of_problems_is_whole_where_the_screen_shows_kinds(
     make_indicator, file, dataset, tmp_path
 ):
     make_indicator()
+    headings = "indicator,edition,period,code,value,numerator,denominator,marker\n"
     rows = "".join(f"share,lsoa,2021-03-21,E0100{n:04},x{n},,,\n" for n in range(12_000))
     to = tmp_path / "problems.csv"
     with pytest.raises(CommandError, match="error"):
-        run("import_release", file(HEADINGS + rows), dataset="census", problems=to)
+        run("import_release", file(headings + rows), dataset="census", problems=to)
     found = [one for one in listed_problems(to) if one["code"] == "not-a-number"]
     assert [(one["row"], one["value"]) for one in found] == [
         (str(n + 2), f"x{n}") for n in range(12_000)
