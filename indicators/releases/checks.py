@@ -22,7 +22,7 @@ from indicators.statistics.periods import parse_period
 
 KEY = ["indicator", "breakdown", "edition", "period", "code"]
 SERIES = KEY[:-1]
-MOST_EACH = 100_000  # Rows kept of one check; the count is of all.
+MOST_EACH = 100_000  # Findings of one check that are kept, and counted, of one part.
 EXAMPLES = 5
 JUMP = 8.0  # Times the usual movement, and
 LEAST_JUMP = 0.25  # at least this share of the earlier value.

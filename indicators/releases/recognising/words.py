@@ -84,7 +84,7 @@ SEXES = {
 # Words of file names that tell of geography, time or form, not of what is measured.
 FILE_WORDS = re.compile(
     r"\b(?:lsoas?|msoas?|ltlas?|utlas?|lads?|wards?|wd|dz|iz|sdz|soas?|lgd|oas?|ctry|rgn|region|"
-    r"country|england|wales|scotland|northern|ireland|uk|gb|ew|converted|data|csv|xlsx?|ods|final|"
+    r"country|england|wales|scotland|northern|ireland|uk|gb|ew|converted|data|figures|csv|xlsx?|ods|final|"
     r"file|table|sheet|release|by|the|and|of|local|authority|authorities|districts?|summaries|"
     r"super|output|list|ons|sape|nomis|to|v|extract|lower|upper|tier|small|area|areas|total|estimates)\d*\b|\b[a-z]*\d+\b|\d+"
 )
