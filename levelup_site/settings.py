@@ -95,6 +95,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "levelup_site.middleware.no_nul",
+    "levelup_site.middleware.OneMoment",
 ]
 
 ROOT_URLCONF = "levelup_site.urls"
