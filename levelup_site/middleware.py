@@ -3,10 +3,12 @@
 import secrets
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from io import BytesIO
+from typing import Any
 
 import structlog
+from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
@@ -157,3 +159,35 @@ def squeezed(parts: Iterable[bytes], level: int) -> Iterator[bytes]:
                 store.seek(0)
                 store.truncate()
     yield store.getvalue()
+
+
+class OneMoment:
+    """Let figures be read at one moment, whatever is published while a page is made.
+
+    Without it, what a process kept before a publication and what it read after could meet on one
+    page: a place's old figure beside its country's new one. What is streamed reads its rows later,
+    of series that were chosen here, and rows never change.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer as without; the view is where it begins."""
+        return self.get_response(request)
+
+    def process_view(
+        self,
+        request: HttpRequest,
+        view: Callable[..., HttpResponseBase],
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+    ) -> HttpResponseBase | None:
+        """Answer for the view, in one transaction, where it reads figures."""
+        if request.method not in {"GET", "HEAD"} or not view.__module__.startswith("indicators."):
+            return None
+        if connection.in_atomic_block:  # A test's own, of which no other is seen anyway.
+            return None
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            return view(request, *args, **kwargs)

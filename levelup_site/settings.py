@@ -96,6 +96,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "levelup_site.middleware.no_nul",
     "levelup_site.middleware.in_archive",
+    "levelup_site.middleware.OneMoment",
 ]
 
 ROOT_URLCONF = "levelup_site.urls"

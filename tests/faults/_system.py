@@ -71,7 +71,7 @@ ALTER TABLE indicators_release DISABLE TRIGGER fault_todo;
 """
 
 
-def wait(true: Callable[[], Any], what: str, seconds: float = 180, every: float = 0.002) -> Any:
+def wait(true: Callable[[], Any], what: str, seconds: float = 400, every: float = 0.002) -> Any:
     """Return what `true` gives as soon as that counts as true; the run fails when it never does."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:

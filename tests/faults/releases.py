@@ -217,7 +217,7 @@ class Runs:
         self.ask(release, todo)
         self.send(release)
 
-    def ended(self, release: Release, *, nudge: bool = True, seconds: float = 240) -> str:
+    def ended(self, release: Release, *, nudge: bool = True, seconds: float = 900) -> str:
         """Wait until nothing is left to do for a release; return why it gave up, if it did.
 
         `nudge` sends the message again now and then, as beat does each minute.
@@ -464,7 +464,7 @@ class Runs:
         self.expect_live(before, self.on.live(), "the whole worker is killed")
         self.on.stop()
         self.on.start()
-        failure = self.ended(release, nudge=False, seconds=3 * BEAT_SECONDS)
+        failure = self.ended(release, nudge=False, seconds=10 * BEAT_SECONDS)
         expect_quietly(release.status == "staged", f"beat had it staged: {failure}")
         self.expect_live(before, self.on.live(), "the whole worker is killed")
         self.expect_clean("the whole worker is killed")
@@ -498,7 +498,7 @@ class Runs:
         before, began = self.on.live(), time.monotonic()
         self.on.restart_redis()
         pipeline.ask(release=release, todo="check", by=None, at=now())
-        failure = self.ended(release, nudge=False, seconds=3 * BEAT_SECONDS)
+        failure = self.ended(release, nudge=False, seconds=10 * BEAT_SECONDS)
         expect_quietly(release.status == "checked", f"beat had it checked: {failure}")
         self.reject(release)
         self.expect_live(before, self.on.live(), "the message is lost")

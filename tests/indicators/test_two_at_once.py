@@ -212,10 +212,16 @@ def test_a_release_in_hand_is_left_to_whoever_has_it(committed: Dataset) -> None
     assert (release.todo, bool(release.failure)) == ("", True)
 
 
+PLACE, PAIR = "/areas/E01000901/", "/compare/?areas=E01000901,E01000902"
+# What is read, and what a process has kept part of its answer of.
 READ = (
-    "/areas/E01000901/",
-    "/compare/?areas=E01000901,E01000902",
-    "/api/v1/observations?area=E01000901",
+    (PLACE, ""),
+    (PLACE, PAIR),
+    (PLACE, "/indicators/share/"),
+    (PLACE, "/areas/E01000902/figures.csv"),
+    (PAIR, ""),
+    (PAIR, "/indicators/share/"),
+    ("/api/v1/observations?area=E01000901", ""),
 )
 
 
@@ -262,7 +268,7 @@ def test_a_reader_who_is_overtaken_by_a_publication_sees_all_of_it_or_nothing(
         return steady(text), done
 
     with ThreadPoolExecutor(1) as other:
-        for path in READ:
+        for path, kept_before in READ:
             texts = [read(path, other)[0]]
             other.submit(turn).result()
             texts.append(read(path, other)[0])
@@ -270,8 +276,10 @@ def test_a_reader_who_is_overtaken_by_a_publication_sees_all_of_it_or_nothing(
             after, done = 0, 1
             while done > after:
                 after += 1
+                if kept_before:
+                    Client().get(kept_before)
                 text, done = read(path, other, after)
-                assert text in texts, (path, after)
+                assert text in texts, (path, kept_before, after)
             assert after > 2, f"{path} was never overtaken in its middle"
         other.submit(connections.close_all).result()
 
