@@ -3,9 +3,9 @@
     python -m tests.bench.releasing [--indicators 24 --indicators 470]
 
 One long CSV of synthetic ratios of every 2011 neighbourhood of the demo's real geography, area by
-area (the order that suits staging least), goes through receive, check, stage and publish. Of each
-step: seconds, microseconds a row, and the most memory that this process held during it. Reading
-runs in a process of its own, whose memory is not in that.
+area (the order that suits staging least), goes through receive, check, stage, publish and withdraw,
+then to its archive and back. Of each step: seconds, microseconds a row, and the most memory that
+this process held during it. Reading runs in a process of its own, whose memory is not in that.
 
 Of the first file, when it is of a million rows or so, also how long readers wait while another
 process publishes and withdraws it again and again, in turns with readers whom nobody disturbs.
@@ -63,7 +63,7 @@ def write_csv(path: Path, indicators: int) -> int:
 
 def measure(folder: Path, dataset: Any, indicators: int, turn: int) -> list[Figure]:
     """Take one file through every step; of the first, see how readers fare too."""
-    from indicators.releases import pipeline
+    from indicators.releases import archive, pipeline
 
     path = folder / f"long-{indicators}.csv"
     rows = write_csv(path, indicators)
@@ -104,6 +104,9 @@ def measure(folder: Path, dataset: Any, indicators: int, turn: int) -> list[Figu
         "withdraw",
         lambda: pipeline.withdraw_release(release=release, by=None, at=at + timedelta(hours=2)),
     )
+    moved = at + timedelta(hours=4)
+    step("archive", lambda: archive.archive(release, at=moved, before=at + timedelta(hours=3)))
+    step("restore", lambda: archive.restore(release=release, by=None, at=moved))
     if turn == 0:
         figures += readers(release.pk, at + timedelta(hours=3))
     return figures
