@@ -84,6 +84,12 @@ def no_nul(
     return middleware
 
 
+def archived_page(request: HttpRequest, error: InArchive) -> HttpResponse:
+    """Return the page that says that what was asked for is archived."""
+    told = {"page_title": "These figures are archived", "message": str(error)}
+    return render(request, "404.html", told, status=410)
+
+
 def in_archive(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
@@ -96,10 +102,7 @@ def in_archive(
         return get_response(request)
 
     def process_exception(request: HttpRequest, error: Exception) -> HttpResponse | None:
-        if not isinstance(error, InArchive):
-            return None
-        told = {"page_title": "These figures are archived", "message": str(error)}
-        return render(request, "404.html", told, status=410)
+        return archived_page(request, error) if isinstance(error, InArchive) else None
 
     middleware.process_exception = process_exception  # type: ignore[attr-defined]
     return middleware
@@ -188,6 +191,10 @@ class OneMoment:
             return None
         if connection.in_atomic_block:  # A test's own, of which no other is seen anyway.
             return None
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            return view(request, *args, **kwargs)
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+                return view(request, *args, **kwargs)
+        except InArchive as error:
+            # Django asks `process_exception` only of views that it called itself.
+            return archived_page(request, error)

@@ -3,9 +3,10 @@
     python -m tests.bench.releasing [--indicators 24 --indicators 47 --indicators 470]
 
 One long CSV of synthetic ratios of every 2011 neighbourhood of the demo's real geography, area by
-area (the order that suits staging least), goes through receive, check, stage and publish. Of each
-step: seconds, microseconds a row, and the most memory that this process held during it. Reading
-runs in a process of its own, whose own memory is looked at 20 times a second.
+area (the order that suits staging least), goes through receive, check, stage, publish and withdraw,
+then to its archive and back. Of each step: seconds, microseconds a row, and the most memory that
+this process held during it. Reading runs in a process of its own, whose own memory is looked at 20
+times a second.
 
 By default a million rows, two million (which is one part, see docs/releases.md) and twenty million
 (ten parts). The last may cost a fifth more a row than the first, and hold a fifth more memory than
@@ -90,7 +91,7 @@ def write_csv(path: Path, indicators: int) -> int:
 
 def measure(folder: Path, dataset: Any, indicators: int, turn: int) -> list[Figure]:
     """Take one file through every step; of the first, see how readers fare too."""
-    from indicators.releases import pipeline
+    from indicators.releases import archive, pipeline
 
     path = folder / f"long-{indicators}.csv"
     rows = write_csv(path, indicators)
@@ -133,6 +134,9 @@ def measure(folder: Path, dataset: Any, indicators: int, turn: int) -> list[Figu
         "withdraw",
         lambda: pipeline.withdraw_release(release=release, by=None, at=at + timedelta(hours=2)),
     )
+    moved = at + timedelta(hours=4)
+    step("archive", lambda: archive.archive(release, at=moved, before=at + timedelta(hours=3)))
+    step("restore", lambda: archive.restore(release=release, by=None, at=moved))
     if turn == 0:
         figures += readers(release.pk, at + timedelta(hours=3))
     return figures

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import polars as pl
@@ -29,6 +31,7 @@ from indicators.models import AuditEntry, Bucket, LiveSeries, Release, Series
 from indicators.releases import archive, housekeeping, keeping, pipeline, storage
 from indicators.releases.publish import CannotPublish, publish, withdraw
 from indicators.releases.stage import stage
+from levelup_site import middleware
 from tests.conftest import NOON, shares
 from tests.tiny_uk import COUNCILS, NEIGHBOURHOODS
 
@@ -332,6 +335,31 @@ def test_a_page_of_an_archived_past_says_so(superseded, client):
         assert reply.status_code == 410
         assert "<h1>These figures are archived</h1>" in reply.content.decode()
         assert "Ask whoever runs this site to restore them" in reply.content.decode()
+
+
+class NotInATest:
+    """Stand for a connection that is in no transaction yet, as a reader's is and a test's is not."""
+
+    in_atomic_block = False
+
+    @contextmanager
+    def cursor(self):
+        yield SimpleNamespace(execute=lambda query: None)
+
+
+def test_a_page_read_at_one_moment_says_so_too(superseded, rf, monkeypatch):
+    monkeypatch.setattr(middleware, "connection", NotInATest())
+    page = middleware.OneMoment(lambda request: HttpResponse()).process_view
+    as_it_stood.__module__ = "indicators.views.pages"
+    request = rf.get("/as-it-stood/")
+    reply = page(request, as_it_stood, (), {})
+    assert reply is not None
+    assert reply.content == b"as it stood"
+    list(archive.archive_due(at=LATER, days=30))
+    reply = page(request, as_it_stood, (), {})
+    assert reply is not None
+    assert reply.status_code == 410
+    assert page(rf.post("/as-it-stood/"), as_it_stood, (), {}) is None
 
 
 # Against a log
