@@ -338,7 +338,7 @@ def test_a_page_of_an_archived_past_says_so(superseded, client):
 
 
 class NotInATest:
-    """Stand for a connection that is in no transaction yet, as a reader's is and a test's is not."""
+    """Stand for a connection in no transaction yet, as a reader has and a test has not."""
 
     in_atomic_block = False
 
