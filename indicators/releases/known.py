@@ -12,6 +12,7 @@ from django.db import connection
 
 from areas.importing.copy import fetch_frame
 from indicators.models import Indicator, LiveSeries, PackedArray, SavedLayout
+from indicators.releases import recognising
 from indicators.releases.stage import SERIES_KEY, Geography
 from indicators.statistics.markers import MARKERS
 from indicators.statistics.periods import period_text
@@ -222,8 +223,8 @@ def numbers() -> dict[str, str]:
     return dict(frame.iter_rows())
 
 
-def known(recognising: Any, geography: Geography) -> Any:
-    """Return all of it as the `Known` of the package `recognising`, saved layouts with shipped."""
+def known(geography: Geography) -> recognising.Known:
+    """Return all of it as recognising and checking want it, saved layouts with shipped ones."""
     saved = [
         recognising.layout_of(
             layout.slug, recognising.Mapping.from_json(json.dumps(layout.mapping)), layout.name

@@ -7,7 +7,6 @@ worker at a time has a release in hand. Nothing that is live is touched before `
 
 from __future__ import annotations
 
-import importlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -38,7 +37,16 @@ from indicators.models import (
     Series,
     Theme,
 )
-from indicators.releases import findings, keeping, known, preview, publish, reading
+from indicators.releases import (
+    checks,
+    findings,
+    keeping,
+    known,
+    preview,
+    publish,
+    reading,
+    recognising,
+)
 from indicators.releases.nations import NATIONS, narrowest, nations_of, told_by
 from indicators.releases.parts import Parts, load_parts, write_parts
 from indicators.releases.problems import Problem
@@ -409,7 +417,7 @@ def make_rows(
     """Write the canonical rows of tables in parts, with all that is wrong with them."""
     tell("Recognising", 0, 1)
     geography = Geography()
-    held = what_is_known(geography)
+    held = known.known(geography)
     understood = Understood(mapping or {})
     if mapping is None and found.tables:
         understood = understand(found.tables, held, indicator=indicator, layout=layout)
@@ -451,7 +459,7 @@ def has_errors(frames: Sequence[pl.DataFrame]) -> bool:
 
 def check_parts(
     parts: Parts,
-    held: Any,
+    held: recognising.Known,
     geography: Geography,
     tell: Tell,
     *,
@@ -472,18 +480,15 @@ def check_parts(
         ]
     indicators = {i.slug: i for i in Indicator.objects.select_related("scope__area_type")}
     indicators |= {i.slug: i for i in proposed(mapping, parts) if i.slug not in indicators}
-    checks = optional("indicators.releases.checks")
     wrong: list[pl.DataFrame] = []
     for done, part in enumerate(parts.frames()):
         tell("Checking", done, len(parts))
-        own = pl.DataFrame(schema=findings.SCHEMA)
-        if checks is not None and held is not None:
-            own = checks.check(
-                part.with_columns(pl.when(pl.col("code") != "").then("code").alias("code")),
-                held,
-                mapping=parsed(mapping),
-                live=known.live_rows(part),
-            )
+        own = checks.check(
+            part.with_columns(pl.when(pl.col("code") != "").then("code").alias("code")),
+            held,
+            mapping=parsed(mapping),
+            live=known.live_rows(part),
+        )
         wrong.append(own)
         if said or has_errors([own]):
             continue
@@ -502,30 +507,11 @@ def check_parts(
     return wrong
 
 
-def parsed(mapping: Mapping[str, Any]) -> Any:
+def parsed(mapping: Mapping[str, Any]) -> recognising.Mapping | None:
     """Return a mapping as the recogniser has it; None for one of columns."""
-    recognising = optional("indicators.releases.recognising")
-    if recognising is None or "columns" in mapping:
+    if "columns" in mapping:
         return None
     return recognising.Mapping.from_json(json.dumps(mapping))
-
-
-def optional(name: str) -> Any:
-    """Return a module, or None where there is none of that name."""
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name and name.startswith(error.name):
-            return None
-        raise
-
-
-def what_is_known(geography: Geography) -> Any:
-    """Return what is held here as recognising wants it, or None while there is no recogniser."""
-    recognising = optional("indicators.releases.recognising")
-    if recognising is None:
-        return None
-    return known.known(recognising, geography)
 
 
 def save_layout(*, release: Release, name: str, by: User, at: datetime) -> SavedLayout:

@@ -7,15 +7,14 @@ goes to, `recognising`, which knows the layouts of publishers.
 
 from __future__ import annotations
 
-import importlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from types import ModuleType
 from typing import Any
 
 import polars as pl
 
+from indicators.releases import recognising
 from indicators.releases.problems import Problem
 from indicators.releases.reading.model import KIND, ROW, Table
 from indicators.releases.reading.numbers import parse_numbers
@@ -37,16 +36,8 @@ class Understood:
     problems: list[Problem] = field(default_factory=list)
 
 
-def recogniser() -> ModuleType | None:
-    """Return the package that knows publishers' layouts."""
-    try:
-        return importlib.import_module("indicators.releases.recognising")
-    except ModuleNotFoundError:
-        return None
-
-
 def understand(
-    tables: Sequence[Table], known: Any, *, indicator: str = "", layout: str = ""
+    tables: Sequence[Table], known: recognising.Known, *, indicator: str = "", layout: str = ""
 ) -> Understood:
     """Return what the columns of the tables are read as, found by looking at them.
 
@@ -55,22 +46,6 @@ def understand(
     plain = canonical(tables, indicator)
     if plain is not None and not layout:
         return Understood(plain, "canonical")
-    recognising = recogniser()
-    if recognising is None or known is None:
-        headings = ", ".join(f"“{h}”" for h in tables[0].headings[:8]) if tables else ""
-        return Understood(
-            {},
-            problems=[
-                Problem(
-                    "error",
-                    "not-recognised",
-                    f"The columns ({headings}) are not the ones that we know ({', '.join(NEEDED)} "
-                    "and value). Say what each is in a mapping.",
-                    file=tables[0].file if tables else "",
-                    sheet=tables[0].sheet if tables else "",
-                )
-            ],
-        )
     if layout:
         chosen = [one for one in known.layouts if one.name == layout]
         if not chosen:
@@ -100,7 +75,7 @@ def canonical(tables: Sequence[Table], indicator: str) -> dict[str, Any] | None:
 
 
 def rows_of(
-    tables: Sequence[Table], mapping: dict[str, Any], known: Any
+    tables: Sequence[Table], mapping: dict[str, Any], known: recognising.Known
 ) -> Iterator[tuple[pl.DataFrame, pl.DataFrame | None]]:
     """Yield canonical rows in batches, each with a frame of problems or None.
 
@@ -109,12 +84,6 @@ def rows_of(
     if "columns" in mapping:
         yield from by_columns(tables, mapping)
         return
-    recognising = recogniser()
-    if recognising is None:
-        raise CannotMap(
-            "The mapping has no “columns”: give each of indicator, edition, period, code and value "
-            'a {"heading": …} of the file or a {"text": …}.'
-        )
     try:
         parsed = recognising.Mapping.from_json(json.dumps(mapping))
         applied = recognising.apply(parsed, tables, known)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import settings as bounds
 from hypothesis import strategies as st
 
+from areas import roster
 from areas.models import Area
 from indicators.insight.live import arrays, live_series, readings
 from indicators.models import (
@@ -24,7 +25,7 @@ from indicators.models import (
     Series,
     Standing,
 )
-from indicators.releases import storage
+from indicators.releases import nations, storage
 from indicators.releases.publish import (
     CannotPublish,
     Contender,
@@ -638,3 +639,8 @@ def test_equal_figures_are_ranked_together_whatever_their_last_bits(make_indicat
     assert [(s.rank, s.tied) for s in tied[:4]][:3] == [(tied[0].rank, tied[0].tied)] * 3
     held = Observation.objects.filter(series__indicator__slug="minutes").order_by("value")
     assert [o.value for o in held[:3]] == [11.2] * 3
+
+
+def test_pages_and_staging_take_the_same_codes_for_those_of_a_nation():
+    for code, letters in roster.NATIONS.items():
+        assert set("".join(letters).replace("9", "N")) == set(nations.NATIONS[code])
