@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 import polars as pl
@@ -70,6 +70,8 @@ WHICH = (
 LONG_FILE = 200_000
 MOST_LONG_FILES = 60
 # A header is no place for a long list.
+# How far the clock of the process that published may be ahead of this one's.
+CLOCKS_APART = timedelta(minutes=5)
 MOST_NAMED = 20
 # What Wanted calls a condition, and what addresses do.
 ASKED_AS = {
@@ -426,7 +428,11 @@ def read_position(position: Any) -> tuple[datetime, tuple[int, int]]:
         at = datetime.fromisoformat(text)
         if at.tzinfo is None or type(series) is not int or type(ordinal) is not int:
             raise ValueError
-    except (TypeError, ValueError) as error:
+        # Its zone may lead beyond the years that there are.
+        at = at.astimezone(UTC)
+        if at > datetime.now(UTC) + CLOCKS_APART:
+            raise ValueError
+    except (TypeError, ValueError, OverflowError) as error:
         raise no_page() from error
     return at, (series, ordinal)
 
