@@ -18,7 +18,7 @@ from rest_framework.request import Request
 from areas.hierarchy import parents, successors
 from areas.models import Area, AreaChange, AreaType, Boundary, Edition, Member
 from areas.reading import in_degrees
-from areas.search import search
+from areas.search import search_ids
 from areas.within import ids_within
 from indicators.api import parameters
 from indicators.api.endpoint import Asked, Endpoint, Listing, as_json, link, next_page, read_cursor
@@ -39,8 +39,6 @@ from indicators.api.problems import Problem, no_page, refuse_too_soon
 from indicators.insight.live import literal_ids
 from indicators.insight.observations import copied, known
 
-# How many places a question in words may find, in all its pages.
-MOST_FOUND = 200
 MOST_OUTLINES = 1_000
 # Pages with more outlines than this are counted: every neighbourhood of the UK is 45 of them.
 MANY_OUTLINES = 200
@@ -153,7 +151,7 @@ class AreaList(Listing):
         ),
         Param(
             "q",
-            f"Names, codes or postcodes in words, the best answers first, {MOST_FOUND} at most.",
+            "Names, codes or postcodes in words: all that answer, the best first.",
             parameters.WORDS,
             text,
             example="newton",
@@ -225,22 +223,26 @@ class AreaList(Listing):
         asked["found"], asked["message"] = None, ""
         for words in (asked["postcode"], asked["q"]):
             if words:
-                got = search(words, limit=MOST_FOUND)
-                ids = [f.area.pk for f in got.found]
-                both = ids if asked["found"] is None else [i for i in asked["found"] if i in ids]
-                asked["found"] = both
-                asked["message"] = got.message or (
-                    f"More than {MOST_FOUND} places answer “{words}”: only the best are here. "
-                    "Write more of the name."
-                    if got.more
-                    else ""
-                )
-        if asked["found"] is not None:
-            parts.append(sql.SQL("a.id = ANY({})").format(literal_ids(asked["found"])))
+                ids, asked["message"] = search_ids(words, asked["type"])
+                others = asked["found"]
+                kept = set(ids) if others is None else set(ids).intersection(others)
+                asked["found"] = [pk for pk in ids if pk in kept]
+        if found := asked["found"]:
+            parts.append(sql.SQL("a.id = ANY({})").format(literal_ids(found)))
+            query = sql.SQL("SELECT a.id FROM areas_area a WHERE {}").format(
+                sql.SQL(" AND ").join(parts)
+            )
+            meeting = set(copied(query, {"id": pl.Int32})["id"])
+            asked["found"] = [pk for pk in found if pk in meeting]
+            if not meeting:
+                # What search says is of what it found: nothing that meets the rest.
+                asked["message"] = ""
         return sql.SQL(" AND ").join(parts)
 
     def count(self, asked: Asked) -> int:
-        """Return how many areas there are in all. One query."""
+        """Return how many areas there are in all. One query, none for words or a postcode."""
+        if asked["found"] is not None:
+            return len(asked["found"])
         with connection.cursor() as cursor:
             cursor.execute(
                 sql.SQL("SELECT count(*) FROM areas_area a WHERE {}").format(asked["where"])
@@ -268,14 +270,16 @@ class AreaList(Listing):
         schema = {"id": pl.Int32, **AREAS, "current": pl.String}
         where = asked["where"]
         if asked["found"] is not None:
-            if after is not None and not (isinstance(after, int) and 0 <= after < MOST_FOUND):
+            if after is not None and not (isinstance(after, int) and after >= 0):
                 raise no_page()
             start = after or 0
-            every = copied(sql.SQL(LIST).format(where), schema)
-            order = pl.DataFrame({"id": asked["found"]}, schema={"id": pl.Int32})
-            every = order.join(every, on="id", maintain_order="left")
-            rows = every.slice(start, limit)
-            onward: Any = start + limit if every.height > start + limit else None
+            every = asked["found"]
+            order = pl.DataFrame({"id": every[start : start + limit]}, schema={"id": pl.Int32})
+            where = sql.SQL("a.id = ANY({})").format(literal_ids(order["id"]))
+            rows = order.join(
+                copied(sql.SQL(LIST).format(where), schema), on="id", maintain_order="left"
+            )
+            onward: Any = start + limit if len(every) > start + limit else None
         else:
             if after is not None:
                 if not isinstance(after, str) or "\x00" in after:

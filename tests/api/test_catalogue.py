@@ -19,7 +19,7 @@ from areas.models import Area
 from indicators.api.schema import schema
 from indicators.api.throttles import ReaderThrottle
 from tests.conftest import shares
-from tests.tiny_uk import COUNCILS, NEIGHBOURHOODS, WARDS, members, overlaps
+from tests.tiny_uk import COUNCILS, NEIGHBOURHOODS, START, WARDS, members, overlaps
 
 pytestmark = pytest.mark.django_db
 
@@ -89,6 +89,30 @@ def test_an_answer_to_a_question_that_finds_nothing_says_why(ask):
     answer = ask("areas", postcode="ZZ99 9ZZ")
     assert answer["results"] == []
     assert "ZZ99 9ZZ is not held" in answer["message"]
+
+
+def test_words_find_everything_that_answers_and_what_else_is_asked_narrows_all_of_it(ask, client):
+    made = [("ward", f"E0599{n:04}", f"Newton {n}st") for n in range(230)]
+    made += [("lsoa", f"E0199{n:04}", f"Newton 00{n}A") for n in range(5)]
+    Area.objects.bulk_create(
+        Area(code=code, name=name, area_type_id=kind, valid_from=START) for kind, code, name in made
+    )
+    rows = every(ask, "areas", q="newton", limit=90)
+    assert sorted(codes(rows)) == sorted(code for _, code, _ in made)
+    text = b"".join(client.get("/api/v1/areas.csv?q=newton")).decode()
+    assert codes(csv.DictReader(io.StringIO(text))) == codes(rows)
+    numbered = ask("areas", q="newton", type="lsoa")
+    assert numbered["count"] == len(numbered["results"]) == 5
+    assert "message" not in numbered
+
+
+def test_names_like_the_question_are_sought_among_the_types_that_are_asked_for(ask):
+    near = ask("areas", q="Ashbey", type="authority")
+    assert codes(near["results"]) == [COUNCILS[0]]
+    assert "showing names like it" in near["message"]
+    none = ask("areas", q="Ashbey", type="region")
+    assert (none["results"], none["count"]) == ([], 0)
+    assert "“q”" in none["message"]
 
 
 def test_an_area_says_what_it_is_part_of_and_by_which_fit(ask):
