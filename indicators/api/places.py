@@ -36,6 +36,7 @@ from indicators.api.parameters import (
     yes_or_no,
 )
 from indicators.api.problems import Problem, no_page, refuse_too_soon
+from indicators.insight.inside import within
 from indicators.insight.live import literal_ids
 from indicators.insight.observations import copied, known
 
@@ -73,16 +74,6 @@ FROM unnest(%s::bytea[]) WITH ORDINALITY s (shape, at) ORDER BY at
 AT_POINT = """
 SELECT b.area_id FROM areas_boundary b
 WHERE ST_Intersects(b.geometry, ST_Transform(ST_SetSRID(ST_MakePoint({}, {}), 4326), 27700))
-"""
-CHILDREN = """
-SELECT s.slug, s.kind, e.slug, e.area_type_id, count(*)
-FROM areas_areaoverlap o JOIN areas_overlapset s ON s.id = o.overlap_set_id
-JOIN areas_edition e ON e.id = s.from_edition_id
-JOIN areas_areatype t ON t.slug = e.area_type_id
-JOIN areas_edition above ON above.id = s.to_edition_id
-JOIN areas_areatype wider ON wider.slug = above.area_type_id AND wider.rank < t.rank
-WHERE o.to_area_id = %s AND s.kind <> 'apportioned'
-GROUP BY s.slug, s.kind, e.slug, e.area_type_id, t.rank ORDER BY t.rank, e.slug, s.slug
 """
 PRECISION = Param(
     "precision",
@@ -377,14 +368,15 @@ def area_row(area: Area) -> dict[str, Any]:
 
 
 class AreaDetail(Endpoint):
-    """One area: its editions, what it is part of, and how many areas are its parts."""
+    """One area: its editions, what it is part of, and how many areas are inside it."""
 
     group = "Areas"
     about = (
         "One area",
         "With its editions, the wider areas that it is part of as its page names them, the nearest "
-        "first (and whether by an exact nesting or a best fit), and how many areas are directly "
-        "inside it.",
+        "first, and how many areas of each edition are inside it, however many steps down. Both say"
+        " whether by an exact nesting or a best fit. “parent” of the list of areas names those "
+        "inside.",
     )
     results_as: ClassVar = {"json": "AreaDetail"}
     tries: ClassVar = (("Middlesbrough", "/api/v1/areas/E06000002"),)
@@ -393,9 +385,6 @@ class AreaDetail(Endpoint):
         """Answer an area with its relations."""
         area = area_at(path["code"])
         root = request.build_absolute_uri(f"/api/v1/areas/{area.code}")
-        with connection.cursor() as cursor:
-            cursor.execute(CHILDREN, (area.pk,))
-            children = cursor.fetchall()
         members = Member.objects.filter(area=area).select_related("edition")
         drawn = set(Boundary.objects.filter(area=area).values_list("edition", flat=True))
         body = {
@@ -421,8 +410,15 @@ class AreaDetail(Endpoint):
                 for wider in reversed(parents(area))
             ],
             "children": [
-                {"edition": edition, "type": kind, "count": n, "kind": fit, "overlap_set": slug}
-                for slug, fit, edition, kind, n in children
+                {
+                    "edition": one.edition.slug,
+                    "type": one.edition.area_type_id,
+                    "count": one.ids.size,
+                    "kind": "exact" if one.exact else "best-fit",
+                    "direct": one.direct,
+                    "overlap_sets": list(one.sets),
+                }
+                for one in within(area, self.version)
             ],
             "changes": f"{root}/changes",
             "boundary": f"{root}/boundary.geojson" if drawn else None,

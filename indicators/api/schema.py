@@ -221,6 +221,7 @@ FIT = {
     "enum": ["exact", "best-fit"],
     "description": "“best-fit” where any step took an area as wholly inside one that it is not.",
 }
+STEP = {"type": "boolean", "description": "Whether one step away."}
 GEOMETRY = {"type": ["object", "null"], "description": "A geometry (RFC 7946), in WGS 84."}
 WITHHELD = object_of({"release": TEXT, "indicators": array(TEXT), "reason": TEXT})
 WITHDRAWN = object_of(
@@ -289,7 +290,7 @@ COMPONENTS: Schema = {
                     "name": TEXT,
                     "type": TEXT,
                     "kind": FIT,
-                    "direct": {"type": "boolean", "description": "Whether one step away."},
+                    "direct": STEP,
                     "sources": array(TEXT),
                 }
             )
@@ -301,7 +302,12 @@ COMPONENTS: Schema = {
                     "type": TEXT,
                     "count": {"type": "integer"},
                     "kind": FIT,
-                    "overlap_set": TEXT,
+                    "direct": STEP,
+                    "overlap_sets": {
+                        "type": "array",
+                        "items": TEXT,
+                        "description": "The sets of overlaps of the last step down, by slug.",
+                    },
                 }
             )
         ),

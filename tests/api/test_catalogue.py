@@ -129,12 +129,37 @@ def test_an_area_says_what_it_is_part_of_and_by_which_fit(ask):
     assert [p["code"] for p in detail["parents"]] == [w.area.code for w in reversed(whole)]
     assert [p["sources"] for p in detail["parents"]] == [list(w.sources) for w in reversed(whole)]
     assert [e["slug"] for e in detail["editions"]] == ["lsoa"]
-    council = ask(f"areas/{COUNCILS[0]}")
-    assert {(c["edition"], c["count"], c["kind"]) for c in council["children"]} == {
-        ("ward", 2, "exact"),
-        ("lsoa", 4, "exact"),
-    }
     assert sum(a == "E92000001" for _, a in overlaps()[("authority", "country", "exact")]) == 3
+
+
+@pytest.mark.parametrize("code", ["K02000001", "E92000001", "E12000901", COUNCILS[0], WARDS[2]])
+def test_what_lies_inside_is_one_answer_as_a_count_a_list_and_a_table(ask, client, code, live):
+    detail = ask(f"areas/{code}")
+    for child in detail["children"]:
+        inside = every(ask, "areas", parent=code, edition=child["edition"])
+        assert child["count"] == len(inside) > 0
+        table = client.get(f"/areas/{code}/parts.csv?level={child['edition']}&show=share")
+        rows = list(csv.DictReader(io.StringIO(b"".join(table).decode("utf-8-sig"))))
+        wider = {code, *codes(detail["parents"])}
+        assert {r["code"] for r in rows} - wider == set(codes(inside))
+    listed = {c["type"] for c in detail["children"]}
+    assert listed == {a["type"] for a in every(ask, "areas", parent=code)} - {"country-group"}
+
+
+def test_what_lies_inside_says_how_that_is_known(ask):
+    council = ask(f"areas/{COUNCILS[0]}")
+    known = {(c["edition"], c["count"], c["kind"], c["direct"]) for c in council["children"]}
+    assert known == {("ward", 2, "exact", True), ("lsoa", 4, "exact", True)}
+    assert [c["overlap_sets"] for c in council["children"]] == [
+        ["ward-authority"],
+        ["lsoa-authority"],
+    ]
+    ward = ask(f"areas/{WARDS[2]}")
+    assert [(c["count"], c["kind"]) for c in ward["children"]] == [(3, "best-fit")]
+    country = ask("areas/E92000001")
+    assert {c["edition"]: c["direct"] for c in country["children"]} == {
+        "region": True, "authority": True, "ward": False, "lsoa": False,
+    }  # fmt: skip
 
 
 def test_code_history_leads_both_ways(ask):
@@ -446,7 +471,7 @@ def test_the_reference_page_describes_every_parameter_and_runs_no_script_of_its_
         ("areas?type=ward&limit=1", 4),
         ("areas?parent=E92000001&type=lsoa", 10),
         ("areas.geojson?edition=authority", 6),
-        ("areas/E06000901", 6),
+        ("areas/E06000901", 7),
         ("areas/E06000901/changes", 5),
         ("areas/E06000901/boundary.geojson", 4),
         ("area-types", 3),
