@@ -302,9 +302,43 @@ def test_nothing_is_written(live, client, method):
 @pytest.mark.parametrize("path", ["areas", "observations.csv", "observations", "docs/", "nope"])
 def test_head_is_get_without_its_body(live, client, path):
     get, head = client.get(f"/api/v1/{path}"), client.head(f"/api/v1/{path}")
-    assert (head.status_code, head.content) == (get.status_code, b"")
+    assert (head.status_code, b"".join(head)) == (get.status_code, b"")
     assert head["Content-Type"] == get["Content-Type"]
     assert head.get("ETag") == get.get("ETag")
+
+
+def test_head_of_what_is_streamed_does_not_say_that_it_is_empty(live, client):
+    series = client.get("/api/v1/series").json()["results"][0]["id"]
+    for path in (f"series/{series}/observations.csv", "observations.parquet"):
+        for accepted in ("identity", "gzip"):
+            head = client.head(f"/api/v1/{path}", headers={"Accept-Encoding": accepted})
+            assert head.status_code == 200
+            assert b"".join(head) == b""
+            assert "Content-Length" not in head, path
+            assert "Content-Encoding" not in head
+    whole = client.head("/api/v1/areas")
+    assert int(whole["Content-Length"]) == len(client.get("/api/v1/areas").content)
+
+
+@pytest.mark.parametrize(
+    ("accept", "status", "kind"),
+    [
+        ("application/json;q=0", 406, "application/problem+json"),
+        ("application/json;q=0, text/csv", 200, "text/csv; charset=utf-8"),
+        ("application/json;q=0, */*", 200, "text/csv; charset=utf-8"),
+        ("application/json;q=0.1, text/csv;q=0.9", 200, "text/csv; charset=utf-8"),
+        ("*/*;q=0", 406, "application/problem+json"),
+        ("text/csv, */*", 200, "text/csv; charset=utf-8"),
+        ("text/html, */*;q=0.8", 200, "application/json"),
+        ("application/json; charset=utf-8", 200, "application/json"),
+        ("application/*", 200, "application/json"),
+        ("", 200, "application/json"),
+    ],
+)
+def test_a_format_is_chosen_as_the_reader_weighs_them(client, accept, status, kind):
+    reply = client.get("/api/v1/areas", headers={"Accept": accept})
+    assert (reply.status_code, reply["Content-Type"]) == (status, kind)
+    assert client.get("/api/v1/", headers={"Accept": "application/json;q=0"}).status_code == 406
 
 
 def test_a_format_that_is_not_offered_is_refused(live, client):
