@@ -15,7 +15,7 @@ from django.utils import timezone
 from psycopg import sql
 from rest_framework.request import Request
 
-from areas.hierarchy import parents, successors
+from areas.hierarchy import neighbours, parents, successors
 from areas.models import Area, AreaChange, AreaType, Boundary, Edition, Member
 from areas.reading import in_degrees
 from areas.search import search_ids
@@ -376,7 +376,7 @@ class AreaDetail(Endpoint):
         "With its editions, the wider areas that it is part of as its page names them, the nearest "
         "first, and how many areas of each edition are inside it, however many steps down. Both say"
         " whether by an exact nesting or a best fit. “parent” of the list of areas names those "
-        "inside.",
+        "inside. “neighbours” are the areas that share a border with it.",
     )
     results_as: ClassVar = {"json": "AreaDetail"}
     tries: ClassVar = (("Middlesbrough", "/api/v1/areas/E06000002"),)
@@ -387,6 +387,7 @@ class AreaDetail(Endpoint):
         root = request.build_absolute_uri(f"/api/v1/areas/{area.code}")
         members = Member.objects.filter(area=area).select_related("edition")
         drawn = set(Boundary.objects.filter(area=area).values_list("edition", flat=True))
+        near = neighbours(area)
         body = {
             **area_row(area),
             "editions": [
@@ -420,6 +421,13 @@ class AreaDetail(Endpoint):
                 }
                 for one in within(area, self.version)
             ],
+            "neighbours": {
+                "edition": near.edition.slug if near.edition else None,
+                "areas": [
+                    {"code": a.code, "name": a.name, "type": a.area_type_id} for a in near.areas
+                ],
+                "reason": near.reason or None,
+            },
             "changes": f"{root}/changes",
             "boundary": f"{root}/boundary.geojson" if drawn else None,
             "page": request.build_absolute_uri(f"/areas/{area.code}/"),

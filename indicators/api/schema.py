@@ -311,6 +311,13 @@ COMPONENTS: Schema = {
                 }
             )
         ),
+        neighbours=object_of(
+            {
+                "edition": nullable("string", description="The edition whose outlines tell."),
+                "areas": array(object_of({"code": TEXT, "name": TEXT, "type": TEXT})),
+                "reason": nullable("string", description="Why there are none."),
+            }
+        ),
         changes=LINK,
         boundary=nullable("string", format="uri"),
         page=LINK,

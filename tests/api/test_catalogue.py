@@ -341,6 +341,16 @@ def test_a_format_is_chosen_as_the_reader_weighs_them(client, accept, status, ki
     assert client.get("/api/v1/", headers={"Accept": "application/json;q=0"}).status_code == 406
 
 
+def test_an_area_says_what_touches_it(ask):
+    near = ask(f"areas/{COUNCILS[1]}")["neighbours"]
+    assert near["edition"] == "authority"
+    assert [a["code"] for a in near["areas"]] == [COUNCILS[0], COUNCILS[2]]
+    assert near["reason"] is None
+    alone = ask("areas/E07000901")["neighbours"]
+    assert (alone["areas"], alone["edition"]) == ([], None)
+    assert "No outline of Old Cedar" in alone["reason"]
+
+
 def test_a_format_that_is_not_offered_is_refused(live, client):
     reply = client.get("/api/v1/areas", headers={"Accept": "image/png"})
     assert reply.status_code == 406
@@ -505,7 +515,7 @@ def test_the_reference_page_describes_every_parameter_and_runs_no_script_of_its_
         ("areas?type=ward&limit=1", 4),
         ("areas?parent=E92000001&type=lsoa", 10),
         ("areas.geojson?edition=authority", 6),
-        ("areas/E06000901", 7),
+        ("areas/E06000901", 9),
         ("areas/E06000901/changes", 5),
         ("areas/E06000901/boundary.geojson", 4),
         ("area-types", 3),
