@@ -34,6 +34,7 @@ from indicators.api.parameters import (
     PERIOD,
     REDISTRIBUTABLE,
     codes,
+    groups,
     many,
 )
 from indicators.api.problems import Problem, no_page, refuse_too_soon
@@ -69,14 +70,15 @@ WHICH = (
 # Longer files take seconds to write: several series of every neighbourhood at once.
 LONG_FILE = 200_000
 MOST_LONG_FILES = 60
-# A header is no place for a long list.
 # How far the clock of the process that published may be ahead of this one's.
 CLOCKS_APART = timedelta(minutes=5)
+# A header is no place for a long list.
 MOST_NAMED = 20
 # What Wanted calls a condition, and what addresses do.
 ASKED_AS = {
     "areas": "area",
     "parents": "parent",
+    "groups": "group",
     "types": "type",
     "editions": "edition",
     "indicators": "indicator",
@@ -372,6 +374,10 @@ class ObservationList(Figures):
             "E12000001",
             parameters.MOST_PARENTS,
         ),
+        groups(
+            "Areas of groups that were made under “Compare”, by the token in a group's address: "
+            "how to ask for more areas than an address has room for. Added to “area”."
+        ),
         *WHICH,
         REDISTRIBUTABLE,
         CURSOR_PARAM,
@@ -387,6 +393,7 @@ class ObservationList(Figures):
         wanted = Wanted(
             areas=asked["area"],
             parents=asked["parent"],
+            groups=asked["group"],
             types=asked["type"],
             editions=asked["edition"],
             indicators=asked["indicator"],

@@ -27,6 +27,7 @@ from indicators.api.parameters import (
     CURSOR_PARAM,
     Param,
     codes,
+    groups,
     many,
     matching,
     point,
@@ -38,7 +39,7 @@ from indicators.api.parameters import (
 from indicators.api.problems import Problem, no_page, refuse_too_soon
 from indicators.insight.inside import within
 from indicators.insight.live import literal_ids
-from indicators.insight.observations import copied, known
+from indicators.insight.observations import copied, known, members_of
 
 MOST_OUTLINES = 1_000
 # Pages with more outlines than this are counted: every neighbourhood of the UK is 45 of them.
@@ -126,6 +127,7 @@ class AreaList(Listing):
             "E06000002",
             parameters.MOST_PARENTS,
         ),
+        groups("Areas in any of these groups, by the token in a group's address."),
         Param(
             "point",
             "Areas whose outline holds this latitude and longitude (WGS 84, degrees).",
@@ -200,6 +202,9 @@ class AreaList(Listing):
         if around:
             inside = ids_within(around.values(), types=asked["type"], editions=asked["edition"])
             parts.append(sql.SQL("a.id = ANY({})").format(literal_ids(inside)))
+        if asked["group"]:
+            members = members_of(asked["group"])
+            parts.append(sql.SQL("a.id = ANY({})").format(literal_ids(members)))
         if asked["point"]:
             latitude, longitude = map(sql.Literal, asked["point"])
             holding = sql.SQL(AT_POINT).format(longitude, latitude)

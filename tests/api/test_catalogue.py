@@ -14,11 +14,13 @@ import shapely
 from django.core.cache import cache
 from redis.exceptions import ConnectionError as RedisGone
 
+from areas.groups import make_group
 from areas.hierarchy import parents
 from areas.models import Area
+from indicators.api.places import AreaList
 from indicators.api.schema import schema
 from indicators.api.throttles import ReaderThrottle
-from tests.conftest import shares
+from tests.conftest import NOON, shares
 from tests.tiny_uk import COUNCILS, NEIGHBOURHOODS, START, WARDS, members, overlaps
 
 pytestmark = pytest.mark.django_db
@@ -349,6 +351,22 @@ def test_an_area_says_what_touches_it(ask):
     alone = ask("areas/E07000901")["neighbours"]
     assert (alone["areas"], alone["edition"]) == ([], None)
     assert "No outline of Old Cedar" in alone["reason"]
+
+
+def test_areas_of_a_group_are_had_by_its_token(ask):
+    ids = list(Area.objects.filter(code__in=COUNCILS[1:3]).values_list("pk", flat=True))
+    group = make_group(name="Both", area_ids=ids, at=NOON)
+    assert codes(ask("areas", group=group.token)["results"]) == list(COUNCILS[1:3])
+    assert codes(ask("areas", group=group.token, q="cedar")["results"]) == [COUNCILS[2]]
+    assert "No group is called" in ask("areas", 404, group="x" * 16)["detail"]
+    assert "the token of a group" in ask("areas", 400, group="nope")["detail"]
+
+
+def test_as_many_codes_may_be_asked_for_as_an_address_has_room_for(ask):
+    most = next(p for p in AreaList.params if p.name == "code").most
+    longest = f"GET /api/v1/observations.parquet?parent={'%2C'.join(['E06000901'] * most)} HTTP/1.1"
+    assert len(longest) < 8190
+    assert "group" in ask("areas", 400, code=",".join([COUNCILS[0]] * (most + 1)))["detail"]
 
 
 def test_a_format_that_is_not_offered_is_refused(live, client):
