@@ -347,7 +347,8 @@ class ObservationList(Figures):
         "Find figures",
         "Figures that meet every condition, in pages of JSON or all at once as CSV or "
         "Parquet. A row is there where a release says something of an area: a value, or why "
-        "there is none. Values are not rounded: “decimals” of the indicator says how they are"
+        "there is none. Levels that were added up here have none where nothing is known of any "
+        "part of an area. Values are not rounded: “decimals” of the indicator says how they are"
         " shown.",
     )
     results_as: ClassVar = {"json": "ObservationPage"}

@@ -58,7 +58,8 @@ MEANING = {
     "missing": "Why there is no value; null where there is one.",
     "missions": "The levelling up missions (2022) that it speaks for.",
     "multiplier": "What numerator ÷ denominator is multiplied by.",
-    "n_members": "How many areas of the edition are within the indicator's scope.",
+    "n_members": "How many areas of the edition are within the indicator's scope. Of those that "
+    "neither n_values nor “missing” counts nothing is known: they have no row.",
     "n_values": "How many of them have a value.",
     "name": "The name.",
     "name_cy": "The name in Welsh.",
