@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -28,8 +28,9 @@ from areas.reading import (
     wrong_postcode,
 )
 
-__all__ = ["LONGEST", "MOST", "Answer", "Count", "Found", "search"]
+__all__ = ["LONGEST", "MOST", "Answer", "Count", "Found", "search", "search_ids"]
 
+EVERY = 2**31 - 1  # A limit that leaves nothing out.
 MOST = 1000  # As many as can be leafed through; beyond that more must be written.
 MOST_WORDS = 8
 LIKE_ENOUGH = 0.3  # Of letters in threes: “Glagsow” shares no more than 3 of 8 with Glasgow.
@@ -223,6 +224,24 @@ def search(
         counts=counts,
         guess=found.guess,
     )
+
+
+def search_ids(question: str, kinds: Collection[str] = ()) -> tuple[list[int], str]:
+    """Return ids of everything that a question finds, the best first, and a sentence if needed.
+
+    As `search`, but all of it, and without a word of each. `kinds` are the types that the reader
+    keeps to: names that are only like the question are then sought among those. What is found by
+    its name is of any type. Four queries at most, and as many for each of `kinds`.
+    """
+    text = clean(question)
+    if not text:
+        return [], ""
+    found = _find(text, EVERY, "", counting=False)
+    if not (found.guess and kinds):
+        return found.ids, found.message
+    near = (_find(text, EVERY, kind, counting=False) for kind in dict.fromkeys(kinds))
+    ids = [pk for one in near for pk in one.ids]
+    return ids, found.message if ids else ""
 
 
 def _find(text: str, limit: int, kind: str, counting: bool) -> _Ids:
@@ -421,7 +440,7 @@ def in_parent(first: str, rest: str, limit: int, kind: str) -> list[int]:
     folded = _fold(rest)
     if names is None or not folded:
         return []
-    ids = by_name(names, MOST)
+    ids = by_name(names, max(limit, MOST))
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT DISTINCT o.from_area_id FROM areas_areaoverlap o "

@@ -72,13 +72,20 @@ def request_log(
 def no_nul(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
-    """Answer 404 to an address that holds a NUL byte, which Postgres cannot even look for."""
+    """Refuse an address that holds a NUL byte, which Postgres cannot even look for."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         if request.path.startswith(API):
             return get_response(request)  # It answers problems in JSON.
-        if NUL in request.path or "%00" in request.META.get("QUERY_STRING", ""):
+        if NUL in request.path:
             return render(request, "404.html", status=404)
+        if "%00" in request.META.get("QUERY_STRING", ""):
+            context = {
+                "page_title": "The address cannot be read",
+                "message": "After its question mark it holds a character that no name or word has "
+                "(NUL, written %00). Take it out, or search for the place below.",
+            }
+            return render(request, "404.html", context, status=400)
         return get_response(request)
 
     return middleware

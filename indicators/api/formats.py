@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.http import Http404
+from django.http.request import MediaType
+from rest_framework.exceptions import NotAcceptable
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
@@ -91,7 +93,23 @@ class Negotiation(DefaultContentNegotiation):
                 f"The suffix says {format_suffix} and “format” says {named}: leave one out.",
                 errors=[{"parameter": "format", "detail": "It contradicts the suffix."}],
             )
-        chosen: tuple[BaseRenderer, str] = super().select_renderer(
-            request, renderers, format_suffix
-        )
-        return chosen
+        if format_ := format_suffix or named:
+            renderers = self.filter_renderers(renderers, format_)
+        accept = request.META.get("HTTP_ACCEPT") or "*/*"
+        best = max(renderers, key=lambda r: liking(r.media_type, accept))
+        if not liking(best.media_type, accept)[0]:
+            raise NotAcceptable(available_renderers=renderers)
+        return best, best.media_type
+
+
+def liking(media_type: str, accept: str) -> tuple[float, int]:
+    """Return how well an Accept header likes a type: its quality, 0 to 1, and how closely named.
+
+    By the closest of its ranges (RFC 9110, 12.5.1), whose parameters but for “q” are passed over:
+    DRF's own negotiation does not look at “q”.
+    """
+    main, _, sub = media_type.partition("/")
+    ranges = [MediaType(token) for token in accept.split(",") if token.strip()]
+    fitting = [r for r in ranges if r.main_type in {"*", main} and r.sub_type in {"*", sub}]
+    closest = max(fitting, key=lambda r: r.specificity, default=None)
+    return (closest.quality, closest.specificity) if closest else (0, 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 import polars as pl
@@ -34,6 +34,7 @@ from indicators.api.parameters import (
     PERIOD,
     REDISTRIBUTABLE,
     codes,
+    groups,
     many,
 )
 from indicators.api.problems import Problem, no_page, refuse_too_soon
@@ -69,12 +70,15 @@ WHICH = (
 # Longer files take seconds to write: several series of every neighbourhood at once.
 LONG_FILE = 200_000
 MOST_LONG_FILES = 60
+# How far the clock of the process that published may be ahead of this one's.
+CLOCKS_APART = timedelta(minutes=5)
 # A header is no place for a long list.
 MOST_NAMED = 20
 # What Wanted calls a condition, and what addresses do.
 ASKED_AS = {
     "areas": "area",
     "parents": "parent",
+    "groups": "group",
     "types": "type",
     "editions": "edition",
     "indicators": "indicator",
@@ -356,7 +360,8 @@ class ObservationList(Figures):
         "Find figures",
         "Figures that meet every condition, in pages of JSON or all at once as CSV or "
         "Parquet. A row is there where a release says something of an area: a value, or why "
-        "there is none. Values are not rounded: “decimals” of the indicator says how they are"
+        "there is none. Levels that were added up here have none where nothing is known of any "
+        "part of an area. Values are not rounded: “decimals” of the indicator says how they are"
         " shown.",
     )
     results_as: ClassVar = {"json": "ObservationPage"}
@@ -383,6 +388,10 @@ class ObservationList(Figures):
             "E12000001",
             parameters.MOST_PARENTS,
         ),
+        groups(
+            "Areas of groups that were made under “Compare”, by the token in a group's address: "
+            "how to ask for more areas than an address has room for. Added to “area”."
+        ),
         *WHICH,
         REDISTRIBUTABLE,
         CURSOR_PARAM,
@@ -398,6 +407,7 @@ class ObservationList(Figures):
         wanted = Wanted(
             areas=asked["area"],
             parents=asked["parent"],
+            groups=asked["group"],
             types=asked["type"],
             editions=asked["edition"],
             indicators=asked["indicator"],
@@ -439,7 +449,11 @@ def read_position(position: Any) -> tuple[datetime, tuple[int, int]]:
         at = datetime.fromisoformat(text)
         if at.tzinfo is None or type(series) is not int or type(ordinal) is not int:
             raise ValueError
-    except (TypeError, ValueError) as error:
+        # Its zone may lead beyond the years that there are.
+        at = at.astimezone(UTC)
+        if at > datetime.now(UTC) + CLOCKS_APART:
+            raise ValueError
+    except (TypeError, ValueError, OverflowError) as error:
         raise no_page() from error
     return at, (series, ordinal)
 

@@ -17,11 +17,16 @@ from indicators.api.problems import Problem
 from indicators.statistics.periods import ParsedPeriod, parse_period
 
 MOST_VALUES = 1_000
+# As many codes as an address has room for: servers take 8,190 characters, and some clients write a
+# comma as %2C.
+MOST_CODES = 650
 MOST_PARENTS = 50
+MOST_GROUPS = 10
 MOST_ERRORS = 20
 NUL = "\x00"
 CODE = re.compile(r"^[A-Z0-9]{3,12}$")
 SLUG = re.compile(r"^[a-zA-Z0-9_-]{1,120}$")
+TOKEN = re.compile(r"^[A-Za-z0-9_-]{16}$")
 POSTCODE = re.compile(r"^[A-Z]{1,2}[0-9][A-Z0-9]?[0-9][A-Z]{2}$")
 CURSOR = re.compile(r"^[A-Za-z0-9_-]{4,400}$")
 LONGEST_QUESTION = 120
@@ -108,7 +113,7 @@ def read(request: Request, params: Sequence[Param]) -> dict[str, Any]:
         if len(given) > param.most:
             sentence = (
                 f"{len(given):,} values were given; {param.most:,} are the most. Ask in parts, or "
-                "by parent, type or edition."
+                "by parent, group, type or edition."
             )
             errors.append({"parameter": param.name, "detail": sentence})
             continue
@@ -255,9 +260,16 @@ def many(name: str, description: str, example: str) -> Param:
     return Param(name, description, SLUG_SCHEMA, a_slug, many=True, example=example)
 
 
-def codes(name: str, description: str, example: str, most: int = MOST_VALUES) -> Param:
+def codes(name: str, description: str, example: str, most: int = MOST_CODES) -> Param:
     """Return a parameter that takes area codes, `most` of them at once."""
     return Param(name, description, CODE_SCHEMA, a_code, many=True, example=example, most=most)
+
+
+def groups(description: str) -> Param:
+    """Return the parameter that takes the tokens of groups of areas."""
+    schema = {"type": "string", "pattern": TOKEN.pattern}
+    read = matching(TOKEN, "the token of a group: 16 letters, digits, - and _")
+    return Param("group", description, schema, read, many=True, most=MOST_GROUPS)
 
 
 def limit(default: int, most: int) -> Param:

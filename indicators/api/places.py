@@ -15,10 +15,10 @@ from django.utils import timezone
 from psycopg import sql
 from rest_framework.request import Request
 
-from areas.hierarchy import parents, successors
+from areas.hierarchy import neighbours, parents, successors
 from areas.models import Area, AreaChange, AreaType, Boundary, Edition, Member
 from areas.reading import in_degrees
-from areas.search import search
+from areas.search import search_ids
 from areas.within import ids_within
 from indicators.api import parameters
 from indicators.api.endpoint import Asked, Endpoint, Listing, as_json, link, next_page, read_cursor
@@ -27,6 +27,7 @@ from indicators.api.parameters import (
     CURSOR_PARAM,
     Param,
     codes,
+    groups,
     many,
     matching,
     point,
@@ -36,11 +37,10 @@ from indicators.api.parameters import (
     yes_or_no,
 )
 from indicators.api.problems import Problem, no_page, refuse_too_soon
+from indicators.insight.inside import within
 from indicators.insight.live import literal_ids
-from indicators.insight.observations import copied, known
+from indicators.insight.observations import copied, known, members_of
 
-# How many places a question in words may find, in all its pages.
-MOST_FOUND = 200
 MOST_OUTLINES = 1_000
 # Pages with more outlines than this are counted: every neighbourhood of the UK is 45 of them.
 MANY_OUTLINES = 200
@@ -75,16 +75,6 @@ FROM unnest(%s::bytea[]) WITH ORDINALITY s (shape, at) ORDER BY at
 AT_POINT = """
 SELECT b.area_id FROM areas_boundary b
 WHERE ST_Intersects(b.geometry, ST_Transform(ST_SetSRID(ST_MakePoint({}, {}), 4326), 27700))
-"""
-CHILDREN = """
-SELECT s.slug, s.kind, e.slug, e.area_type_id, count(*)
-FROM areas_areaoverlap o JOIN areas_overlapset s ON s.id = o.overlap_set_id
-JOIN areas_edition e ON e.id = s.from_edition_id
-JOIN areas_areatype t ON t.slug = e.area_type_id
-JOIN areas_edition above ON above.id = s.to_edition_id
-JOIN areas_areatype wider ON wider.slug = above.area_type_id AND wider.rank < t.rank
-WHERE o.to_area_id = %s AND s.kind <> 'apportioned'
-GROUP BY s.slug, s.kind, e.slug, e.area_type_id, t.rank ORDER BY t.rank, e.slug, s.slug
 """
 PRECISION = Param(
     "precision",
@@ -137,6 +127,7 @@ class AreaList(Listing):
             "E06000002",
             parameters.MOST_PARENTS,
         ),
+        groups("Areas in any of these groups, by the token in a group's address."),
         Param(
             "point",
             "Areas whose outline holds this latitude and longitude (WGS 84, degrees).",
@@ -153,7 +144,7 @@ class AreaList(Listing):
         ),
         Param(
             "q",
-            f"Names, codes or postcodes in words, the best answers first, {MOST_FOUND} at most.",
+            "Names, codes or postcodes in words: all that answer, the best first.",
             parameters.WORDS,
             text,
             example="newton",
@@ -211,6 +202,9 @@ class AreaList(Listing):
         if around:
             inside = ids_within(around.values(), types=asked["type"], editions=asked["edition"])
             parts.append(sql.SQL("a.id = ANY({})").format(literal_ids(inside)))
+        if asked["group"]:
+            members = members_of(asked["group"])
+            parts.append(sql.SQL("a.id = ANY({})").format(literal_ids(members)))
         if asked["point"]:
             latitude, longitude = map(sql.Literal, asked["point"])
             holding = sql.SQL(AT_POINT).format(longitude, latitude)
@@ -225,22 +219,26 @@ class AreaList(Listing):
         asked["found"], asked["message"] = None, ""
         for words in (asked["postcode"], asked["q"]):
             if words:
-                got = search(words, limit=MOST_FOUND)
-                ids = [f.area.pk for f in got.found]
-                both = ids if asked["found"] is None else [i for i in asked["found"] if i in ids]
-                asked["found"] = both
-                asked["message"] = got.message or (
-                    f"More than {MOST_FOUND} places answer “{words}”: only the best are here. "
-                    "Write more of the name."
-                    if got.more
-                    else ""
-                )
-        if asked["found"] is not None:
-            parts.append(sql.SQL("a.id = ANY({})").format(literal_ids(asked["found"])))
+                ids, asked["message"] = search_ids(words, asked["type"])
+                others = asked["found"]
+                kept = set(ids) if others is None else set(ids).intersection(others)
+                asked["found"] = [pk for pk in ids if pk in kept]
+        if found := asked["found"]:
+            parts.append(sql.SQL("a.id = ANY({})").format(literal_ids(found)))
+            query = sql.SQL("SELECT a.id FROM areas_area a WHERE {}").format(
+                sql.SQL(" AND ").join(parts)
+            )
+            meeting = set(copied(query, {"id": pl.Int32})["id"])
+            asked["found"] = [pk for pk in found if pk in meeting]
+            if not meeting:
+                # What search says is of what it found: nothing that meets the rest.
+                asked["message"] = ""
         return sql.SQL(" AND ").join(parts)
 
     def count(self, asked: Asked) -> int:
-        """Return how many areas there are in all. One query."""
+        """Return how many areas there are in all. One query, none for words or a postcode."""
+        if asked["found"] is not None:
+            return len(asked["found"])
         with connection.cursor() as cursor:
             cursor.execute(
                 sql.SQL("SELECT count(*) FROM areas_area a WHERE {}").format(asked["where"])
@@ -268,14 +266,16 @@ class AreaList(Listing):
         schema = {"id": pl.Int32, **AREAS, "current": pl.String}
         where = asked["where"]
         if asked["found"] is not None:
-            if after is not None and not (isinstance(after, int) and 0 <= after < MOST_FOUND):
+            if after is not None and not (isinstance(after, int) and after >= 0):
                 raise no_page()
             start = after or 0
-            every = copied(sql.SQL(LIST).format(where), schema)
-            order = pl.DataFrame({"id": asked["found"]}, schema={"id": pl.Int32})
-            every = order.join(every, on="id", maintain_order="left")
-            rows = every.slice(start, limit)
-            onward: Any = start + limit if every.height > start + limit else None
+            every = asked["found"]
+            order = pl.DataFrame({"id": every[start : start + limit]}, schema={"id": pl.Int32})
+            where = sql.SQL("a.id = ANY({})").format(literal_ids(order["id"]))
+            rows = order.join(
+                copied(sql.SQL(LIST).format(where), schema), on="id", maintain_order="left"
+            )
+            onward: Any = start + limit if len(every) > start + limit else None
         else:
             if after is not None:
                 if not isinstance(after, str) or "\x00" in after:
@@ -373,14 +373,15 @@ def area_row(area: Area) -> dict[str, Any]:
 
 
 class AreaDetail(Endpoint):
-    """One area: its editions, what it is part of, and how many areas are its parts."""
+    """One area: its editions, what it is part of, and how many areas are inside it."""
 
     group = "Areas"
     about = (
         "One area",
         "With its editions, the wider areas that it is part of as its page names them, the nearest "
-        "first (and whether by an exact nesting or a best fit), and how many areas are directly "
-        "inside it.",
+        "first, and how many areas of each edition are inside it, however many steps down. Both say"
+        " whether by an exact nesting or a best fit. “parent” of the list of areas names those "
+        "inside. “neighbours” are the areas that share a border with it.",
     )
     results_as: ClassVar = {"json": "AreaDetail"}
     tries: ClassVar = (("Middlesbrough", "/api/v1/areas/E06000002"),)
@@ -389,11 +390,9 @@ class AreaDetail(Endpoint):
         """Answer an area with its relations."""
         area = area_at(path["code"])
         root = request.build_absolute_uri(f"/api/v1/areas/{area.code}")
-        with connection.cursor() as cursor:
-            cursor.execute(CHILDREN, (area.pk,))
-            children = cursor.fetchall()
         members = Member.objects.filter(area=area).select_related("edition")
         drawn = set(Boundary.objects.filter(area=area).values_list("edition", flat=True))
+        near = neighbours(area)
         body = {
             **area_row(area),
             "editions": [
@@ -417,9 +416,23 @@ class AreaDetail(Endpoint):
                 for wider in reversed(parents(area))
             ],
             "children": [
-                {"edition": edition, "type": kind, "count": n, "kind": fit, "overlap_set": slug}
-                for slug, fit, edition, kind, n in children
+                {
+                    "edition": one.edition.slug,
+                    "type": one.edition.area_type_id,
+                    "count": one.ids.size,
+                    "kind": "exact" if one.exact else "best-fit",
+                    "direct": one.direct,
+                    "overlap_sets": list(one.sets),
+                }
+                for one in within(area, self.version)
             ],
+            "neighbours": {
+                "edition": near.edition.slug if near.edition else None,
+                "areas": [
+                    {"code": a.code, "name": a.name, "type": a.area_type_id} for a in near.areas
+                ],
+                "reason": near.reason or None,
+            },
             "changes": f"{root}/changes",
             "boundary": f"{root}/boundary.geojson" if drawn else None,
             "page": request.build_absolute_uri(f"/areas/{area.code}/"),

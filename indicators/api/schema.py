@@ -58,7 +58,8 @@ MEANING = {
     "missing": "Why there is no value; null where there is one.",
     "missions": "The levelling up missions (2022) that it speaks for.",
     "multiplier": "What numerator ÷ denominator is multiplied by.",
-    "n_members": "How many areas of the edition are within the indicator's scope.",
+    "n_members": "How many areas of the edition are within the indicator's scope. Of those that "
+    "neither n_values nor “missing” counts nothing is known: they have no row.",
     "n_values": "How many of them have a value.",
     "name": "The name.",
     "name_cy": "The name in Welsh.",
@@ -223,6 +224,7 @@ FIT = {
     "enum": ["exact", "best-fit"],
     "description": "“best-fit” where any step took an area as wholly inside one that it is not.",
 }
+STEP = {"type": "boolean", "description": "Whether one step away."}
 GEOMETRY = {"type": ["object", "null"], "description": "A geometry (RFC 7946), in WGS 84."}
 WITHHELD = object_of({"release": TEXT, "indicators": array(TEXT), "reason": TEXT})
 WITHDRAWN = object_of(
@@ -291,7 +293,7 @@ COMPONENTS: Schema = {
                     "name": TEXT,
                     "type": TEXT,
                     "kind": FIT,
-                    "direct": {"type": "boolean", "description": "Whether one step away."},
+                    "direct": STEP,
                     "sources": array(TEXT),
                 }
             )
@@ -303,9 +305,21 @@ COMPONENTS: Schema = {
                     "type": TEXT,
                     "count": {"type": "integer"},
                     "kind": FIT,
-                    "overlap_set": TEXT,
+                    "direct": STEP,
+                    "overlap_sets": {
+                        "type": "array",
+                        "items": TEXT,
+                        "description": "The sets of overlaps of the last step down, by slug.",
+                    },
                 }
             )
+        ),
+        neighbours=object_of(
+            {
+                "edition": nullable("string", description="The edition whose outlines tell."),
+                "areas": array(object_of({"code": TEXT, "name": TEXT, "type": TEXT})),
+                "reason": nullable("string", description="Why there are none."),
+            }
         ),
         changes=LINK,
         boundary=nullable("string", format="uri"),

@@ -9,13 +9,23 @@ from numpy.typing import NDArray
 
 from areas.hierarchy import Level, Outline, Part, levels, named, outline
 from areas.models import Area
+from areas.within import Within, editions_within
 from indicators.insight.kept import Kept
 from indicators.insight.live import arrays, described
 from indicators.models import Series
 from indicators.statistics.classes import classify
 from indicators.statistics.rank import Floats
 
-__all__ = ["Inside", "Level", "inside", "levels", "levels_in", "outline_of"]
+__all__ = [
+    "Inside",
+    "Level",
+    "Within",
+    "inside",
+    "levels",
+    "levels_in",
+    "outline_of",
+    "within",
+]
 
 
 @dataclass
@@ -31,12 +41,18 @@ class Inside:
 
 
 _levels: Kept[int, list[Level]] = Kept(200)
+_within: Kept[int, list[Within]] = Kept(200)
 _outlines: Kept[int, tuple[Outline | None]] = Kept(1_000)
 
 
 def levels_in(area: Area, version: int) -> list[Level]:
     """Return what `levels` says of `area`. One query, or none where it is kept."""
     return _levels.get(version, [area.pk], lambda _: {area.pk: levels(area)})[area.pk]
+
+
+def within(area: Area, version: int) -> list[Within]:
+    """Return what `editions_within` says of `area`. As many queries, or none where it is kept."""
+    return _within.get(version, [area.pk], lambda _: {area.pk: editions_within(area)})[area.pk]
 
 
 def outline_of(area: Area, version: int) -> Outline | None:

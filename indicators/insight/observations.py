@@ -18,7 +18,7 @@ from django.db.models import QuerySet
 from psycopg import sql
 
 from areas.importing.copy import streamed
-from areas.models import Area, AreaType, Edition
+from areas.models import Area, AreaGroup, AreaType, Edition, GroupMember
 from areas.within import ids_within
 from indicators.insight.kept import Kept
 from indicators.insight.live import at_time, by_bucket, here, literal_ids, version_and_time
@@ -128,12 +128,14 @@ class Withdrawn(NamedTuple):
 class Wanted:
     """Which figures: whatever is empty is not restricted. Rows meet every condition.
 
-    `areas` and `parents` (what lies inside them, at `types` or `editions`) are added together.
+    `areas`, `parents` (what lies inside them, at `types` or `editions`) and the members of
+    `groups` (by token) are added together.
     `latest` keeps the last period of each indicator and edition. `as_at` None is now.
     """
 
     areas: Sequence[str] = ()
     parents: Sequence[str] = ()
+    groups: Sequence[str] = ()
     types: Sequence[str] = ()
     editions: Sequence[str] = ()
     indicators: Sequence[str] = ()
@@ -282,13 +284,26 @@ def known(what: str, held: QuerySet[Any], column: str, asked: Collection[str]) -
 
 def places_wanted(wanted: Wanted) -> pl.DataFrame | None:
     """Return the areas that `wanted` names or that lie inside what it names, or None for all."""
-    if not wanted.areas and not wanted.parents:
+    if not (wanted.areas or wanted.parents or wanted.groups):
         return None
     ids = set(known("area", Area.objects.all(), "code", wanted.areas).values())
     parents = known("area", Area.objects.all(), "code", wanted.parents)
     if parents:
         ids |= ids_within(parents.values(), types=wanted.types, editions=wanted.editions)
+    ids |= members_of(wanted.groups)
     return frame_of(PLACES_OF, sql.SQL("m.area_id = ANY({})").format(literal_ids(ids)), PLACES)
+
+
+def members_of(tokens: Collection[str]) -> set[int]:
+    """Return ids of the areas of groups. Two queries, none without any.
+
+    Raises Unknown for a token that no group has.
+    """
+    groups = known("group", AreaGroup.objects.all(), "token", tokens)
+    if not groups:
+        return set()
+    held = GroupMember.objects.filter(group__in=groups.values())
+    return set(held.values_list("area_id", flat=True))
 
 
 class _About(NamedTuple):

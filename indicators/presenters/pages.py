@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString, mark_safe
 from areas.models import Area, Edition
 from indicators.insight import stands_out
 from indicators.insight.groups import NEIGHBOURS
-from indicators.insight.inside import Inside, Level
+from indicators.insight.inside import Inside, Level, Within
 from indicators.insight.profile import Entry, Figure, Profile
 from indicators.models import Release, Series
 from indicators.presenters import map as map_presenter
@@ -255,7 +255,7 @@ def inside_section(
     }
 
 
-def level_name(level: Level, levels: list[Level]) -> str:
+def level_name(level: Level | Within, levels: Sequence[Level | Within]) -> str:
     """Return “wards”, with the year where several editions of them are offered."""
     kind = level.edition.area_type
     several = sum(other.edition.area_type_id == kind.slug for other in levels) > 1

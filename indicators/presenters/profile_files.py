@@ -22,7 +22,7 @@ from indicators.presenters.figure import (
 )
 from indicators.presenters.groups import group_figure
 from indicators.presenters.table import Column, Kind, Table
-from indicators.presenters.words import long_date, unit_beside, url
+from indicators.presenters.words import long_date, place, unit_beside, url
 from indicators.statistics.markers import MARKERS
 from indicators.statistics.periods import period_text
 
@@ -52,6 +52,19 @@ OF_READING: tuple[tuple[str, str, Kind], ...] = (
     ("note", "What the marker means, or why there is no figure", "text"),
     ("made", "How it was added up", "text"),
     ("coverage", "Share of its parts that it was added up from", "number"),
+)
+# Where a place has no figure of its own, the wider one's that stands for it on the page. It is in
+# columns of its own: a row read by its code must never pass it off as the place's.
+OF_WIDER: tuple[tuple[str, str, Kind], ...] = (
+    ("code", "Code", "text"),
+    ("name", "Name", "text"),
+    ("value", "Figure", "number"),
+    ("lower", "Lower limit", "number"),
+    ("upper", "Upper limit", "number"),
+    ("numerator", "Numerator", "number"),
+    ("denominator", "Denominator", "number"),
+    ("marker", "Marker", "text"),
+    ("made", "How the figure was added up", "text"),
 )
 OF_RANK: tuple[tuple[str, str, Kind], ...] = (
     ("rank", "Rank, 1 the highest", "whole"),
@@ -90,8 +103,10 @@ ALL: tuple[tuple[str, str, Kind], ...] = (
     ("period", "Period", "text"),
     ("period_label", "Period in words", "text"),
     *OF_READING,
-    ("figure_of_code", "Code of the place that the figure is for", "text"),
-    ("figure_of", "Place that the figure is for", "text"),
+    *(
+        (f"wider_{key}", f"Wider place: {heading[0].lower()}{heading[1:]}", kind)
+        for key, heading, kind in OF_WIDER
+    ),
     *(
         column
         for key in KEYS
@@ -223,9 +238,18 @@ def whole_profile(profile: Profile, sources: Sources, reader: Reader) -> Table:
             }
         else:
             row |= of_period(series.period.start, series.period.end, series.period.label)
-            row |= of_reading(indicator, figure.reading) | of_rank(figure)
-            row |= of_source(series.release) | {"made": made_from(figure) or None}
-            row |= {"figure_of_code": holder.code, "figure_of": holder.name}
+            row |= of_source(series.release)
+            read = of_reading(indicator, figure.reading) | {"made": made_from(figure) or None}
+            if holder.pk == area.pk:
+                row |= read | of_rank(figure)
+            else:
+                read |= {"code": holder.code, "name": holder.name}
+                row |= {f"wider_{key}": read.get(key) for key, *_ in OF_WIDER}
+                row |= {
+                    "unit": whole_unit(indicator),
+                    "note": f"{not_published(figure, area, country)}; that of {place(holder)} is "
+                    "in the columns of a wider place",
+                }
             for benchmark in figure.benchmarks:
                 if not passed_on(benchmark.series_id, sources):
                     continue

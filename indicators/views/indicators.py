@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
@@ -215,6 +216,9 @@ def indicator_page(request: HttpRequest, slug: str) -> HttpResponse:
     context |= shown(result, within, group, reading)
     context["apart"] = presenter.apart_note(result, others)
     context["table"] = table(result, query, within)
+    if context["files"]:
+        drawn = bool(context["map"])
+        context |= further_files(result, query, within, context["table"]["n"], drawn=drawn)
     context["permalink"] = request.build_absolute_uri(
         address(slug, level=chosen.edition.slug, period=chosen.text)
     )
@@ -271,6 +275,43 @@ def shown(
         else f"{indicator.name} may be shown here but not passed on as a file: the licence of "
         f"{series.release.dataset.publisher} does not allow it.",
         "sources": attributions([series.release], [edition]),
+    }
+
+
+def further_files(
+    result: Across, query: Query, within: Area | None, n: int, *, drawn: bool
+) -> dict[str, Any]:
+    """Return the files of the `n` areas that a table is cut down to, and those of all periods.
+
+    `drawn` where there are outlines.
+    """
+    slug, edition = result.indicator.slug, result.chosen.edition.slug
+    part, periods = [], []
+    if n and (within or query.q):
+        asked = {
+            "level": edition,
+            "period": result.chosen.text,
+            "in": within.code if within else "",
+            "q": query.q,
+        }
+        part = [
+            {"name": f.name, "url": address_of_file(slug, f.extension, asked)}
+            for f in FORMATS.values()
+            if drawn or not f.drawn
+        ]
+    if sum(h.edition == result.chosen.edition for h in result.held) > 1:
+        wanted = {"indicator": slug, "edition": edition}
+        if within:
+            wanted["parent"] = within.code
+        periods = [
+            {"name": name, "url": f"/api/v1/observations.{extension}?{urlencode(wanted)}"}
+            for name, extension in (("CSV", "csv"), ("Parquet", "parquet"))
+        ]
+    kind = result.chosen.edition.area_type
+    return {
+        "part_files": part,
+        "part": f"the {n:,} {kind.name_plural}" if n != 1 else f"the one {kind.name}",
+        "period_files": periods,
     }
 
 

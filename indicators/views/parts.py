@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -14,6 +15,7 @@ from django.views.decorators.http import require_safe
 
 from areas.hierarchy import Part, ancestors, named, successors
 from areas.models import Area
+from areas.within import as_level
 from indicators.exports.files import FORMATS
 from indicators.insight.comparison import (
     Column,
@@ -25,7 +27,7 @@ from indicators.insight.comparison import (
     places_in,
 )
 from indicators.insight.groups import NEIGHBOURS, Group, benchmark_group
-from indicators.insight.inside import Level, levels
+from indicators.insight.inside import Level, Within, within
 from indicators.insight.live import data_version
 from indicators.models import Indicator, Series
 from indicators.presenters import comparison as presenter
@@ -46,10 +48,12 @@ from indicators.views.queries import (
 
 # What a reader sees who asked for nothing in particular, and how many are tried for it.
 FIRST_SHOWN, FIRST_TRIED = 6, 14
-# How deep the parts of a wide area go: a region's wards fill a table of a thousand rows.
-DEEPEST = {"county": "lsoa", "region": "ward"}
-# Where the parts begin: what a council deals in.
+# More rows than this are a file, not a page: the neighbourhoods of Wales are 1,909.
+MOST_ROWS = 2_000
+# Where the parts begin: what a council deals in, and of what is wider than a region its councils.
 FIRST_LEVELS = ("ward", "authority", "msoa", "lsoa", "county", "region", "country")
+FIRST_OF_WIDE = ("authority", *(kind for kind in FIRST_LEVELS if kind != "authority"))
+WIDE = ("uk", "country-group", "country")
 WHAT = {"country-group": "group of countries", "uk": "the whole", "authority": "council"}
 
 
@@ -148,7 +152,7 @@ class Found:
 
     area: Area
     asked: Asked
-    levels: list[Level]
+    levels: list[Within]
     level: Level
     choices: list[Indicator]
     sheet: presenter.Sheet
@@ -186,8 +190,7 @@ def ended(area: Area, query: Asked, tail: str = "/") -> HttpResponse | None:
 def build(area: Area, query: Asked) -> Found:
     """Return the table that is asked for. Raises Refused where there is none."""
     version = data_version()
-    kind = area.area_type_id
-    every = levels(area, DEEPEST[kind]) if kind in DEEPEST else levels(area)
+    every = within(area, version)
     if not every:
         raise Refused(
             f"{area.name} has no parts",
@@ -240,30 +243,44 @@ def build(area: Area, query: Asked) -> Found:
     return Found(area, query, every, level, choices, sheet, notices)
 
 
-def level_of(area: Area, every: list[Level], query: Asked) -> Level:
+def level_of(area: Area, every: list[Within], query: Asked) -> Level:
     """Return the level that is asked for, or the first. Raises Refused."""
-    if not query.level:
-        first = sorted(every, key=lambda one: place_among(one.edition.area_type_id))
-        return first[0]
-    for one in every:
-        if one.edition.slug == query.level:
-            return one
+    fitting = [one for one in every if one.ids.size <= MOST_ROWS]
+    if fitting and not query.level:
+        order = FIRST_OF_WIDE if area.area_type_id in WIDE else FIRST_LEVELS
+        return as_level(min(fitting, key=lambda one: place_among(one.edition.area_type_id, order)))
+    named_so = next((one for one in every if query.level in {"", one.edition.slug}), None)
+    if named_so and named_so.ids.size <= MOST_ROWS:
+        return as_level(named_so)
     base = f"/areas/{area.code}/parts/"
+    others = [
+        (pages.level_name(one, every), query.address(base, level=one.edition.slug))
+        for one in fitting
+    ]
+    if named_so:
+        plural = named_so.edition.area_type.name_plural
+        raise Refused(
+            f"{area.name} has {named_so.ids.size:,} {plural}",
+            f"A table of parts holds {MOST_ROWS:,} rows at most. Choose wider parts, or a smaller "
+            f"area to see the {plural} of. Figures for all of them are a file of the API.",
+            400,
+            [
+                *others,
+                ("How to take figures from the API", "/api/v1/docs/#observationList"),
+            ],
+        )
     raise Refused(
         f"{area.name} has no such parts",
         f"{shortened(query.level)} is not a kind of area known to lie inside "
         f"{place(area)}: no lookup that is held says so.",
         404,
-        [
-            (pages.level_name(one, every), query.address(base, level=one.edition.slug))
-            for one in every
-        ],
+        others,
     )
 
 
-def place_among(kind: str) -> int:
+def place_among(kind: str, order: Sequence[str]) -> int:
     """Return where a type of area comes in the order that readers most want."""
-    return FIRST_LEVELS.index(kind) if kind in FIRST_LEVELS else len(FIRST_LEVELS)
+    return order.index(kind) if kind in order else len(order)
 
 
 def chosen(
@@ -407,11 +424,12 @@ def page(request: HttpRequest, found: Found) -> dict[str, Any]:
         "levels": [
             {
                 "name": pages.level_name(one, found.levels),
-                "count": f"{len(one.area_ids):,}",
+                "count": f"{one.ids.size:,}",
                 "url": query.address(base, level=one.edition.slug, sort="name"),
-                "selected": one is found.level,
+                "selected": one.edition == found.level.edition,
             }
             for one in found.levels
+            if one.ids.size <= MOST_ROWS
         ],
         "columns": columns,
         "ranked": query.ranked,

@@ -14,12 +14,14 @@ import shapely
 from django.core.cache import cache
 from redis.exceptions import ConnectionError as RedisGone
 
+from areas.groups import make_group
 from areas.hierarchy import parents
 from areas.models import Area
+from indicators.api.places import AreaList
 from indicators.api.schema import schema
 from indicators.api.throttles import ReaderThrottle
-from tests.conftest import shares
-from tests.tiny_uk import COUNCILS, NEIGHBOURHOODS, WARDS, members, overlaps
+from tests.conftest import NOON, shares
+from tests.tiny_uk import COUNCILS, NEIGHBOURHOODS, START, WARDS, members, overlaps
 
 pytestmark = pytest.mark.django_db
 
@@ -91,6 +93,30 @@ def test_an_answer_to_a_question_that_finds_nothing_says_why(ask):
     assert "ZZ99 9ZZ is not held" in answer["message"]
 
 
+def test_words_find_everything_that_answers_and_what_else_is_asked_narrows_all_of_it(ask, client):
+    made = [("ward", f"E0599{n:04}", f"Newton {n}st") for n in range(230)]
+    made += [("lsoa", f"E0199{n:04}", f"Newton 00{n}A") for n in range(5)]
+    Area.objects.bulk_create(
+        Area(code=code, name=name, area_type_id=kind, valid_from=START) for kind, code, name in made
+    )
+    rows = every(ask, "areas", q="newton", limit=90)
+    assert sorted(codes(rows)) == sorted(code for _, code, _ in made)
+    text = b"".join(client.get("/api/v1/areas.csv?q=newton")).decode()
+    assert codes(csv.DictReader(io.StringIO(text))) == codes(rows)
+    numbered = ask("areas", q="newton", type="lsoa")
+    assert numbered["count"] == len(numbered["results"]) == 5
+    assert "message" not in numbered
+
+
+def test_names_like_the_question_are_sought_among_the_types_that_are_asked_for(ask):
+    near = ask("areas", q="Ashbey", type="authority")
+    assert codes(near["results"]) == [COUNCILS[0]]
+    assert "showing names like it" in near["message"]
+    none = ask("areas", q="Ashbey", type="region")
+    assert (none["results"], none["count"]) == ([], 0)
+    assert "“q”" in none["message"]
+
+
 def test_an_area_says_what_it_is_part_of_and_by_which_fit(ask):
     detail = ask(f"areas/{NEIGHBOURHOODS[3]}")
     kinds = {p["code"]: (p["kind"], p["direct"]) for p in detail["parents"]}
@@ -105,12 +131,37 @@ def test_an_area_says_what_it_is_part_of_and_by_which_fit(ask):
     assert [p["code"] for p in detail["parents"]] == [w.area.code for w in reversed(whole)]
     assert [p["sources"] for p in detail["parents"]] == [list(w.sources) for w in reversed(whole)]
     assert [e["slug"] for e in detail["editions"]] == ["lsoa"]
-    council = ask(f"areas/{COUNCILS[0]}")
-    assert {(c["edition"], c["count"], c["kind"]) for c in council["children"]} == {
-        ("ward", 2, "exact"),
-        ("lsoa", 4, "exact"),
-    }
     assert sum(a == "E92000001" for _, a in overlaps()[("authority", "country", "exact")]) == 3
+
+
+@pytest.mark.parametrize("code", ["K02000001", "E92000001", "E12000901", COUNCILS[0], WARDS[2]])
+def test_what_lies_inside_is_one_answer_as_a_count_a_list_and_a_table(ask, client, code, live):
+    detail = ask(f"areas/{code}")
+    for child in detail["children"]:
+        inside = every(ask, "areas", parent=code, edition=child["edition"])
+        assert child["count"] == len(inside) > 0
+        table = client.get(f"/areas/{code}/parts.csv?level={child['edition']}&show=share")
+        rows = list(csv.DictReader(io.StringIO(b"".join(table).decode("utf-8-sig"))))
+        wider = {code, *codes(detail["parents"])}
+        assert {r["code"] for r in rows} - wider == set(codes(inside))
+    listed = {c["type"] for c in detail["children"]}
+    assert listed == {a["type"] for a in every(ask, "areas", parent=code)} - {"country-group"}
+
+
+def test_what_lies_inside_says_how_that_is_known(ask):
+    council = ask(f"areas/{COUNCILS[0]}")
+    known = {(c["edition"], c["count"], c["kind"], c["direct"]) for c in council["children"]}
+    assert known == {("ward", 2, "exact", True), ("lsoa", 4, "exact", True)}
+    assert [c["overlap_sets"] for c in council["children"]] == [
+        ["ward-authority"],
+        ["lsoa-authority"],
+    ]
+    ward = ask(f"areas/{WARDS[2]}")
+    assert [(c["count"], c["kind"]) for c in ward["children"]] == [(3, "best-fit")]
+    country = ask("areas/E92000001")
+    assert {c["edition"]: c["direct"] for c in country["children"]} == {
+        "region": True, "authority": True, "ward": False, "lsoa": False,
+    }  # fmt: skip
 
 
 def test_code_history_leads_both_ways(ask):
@@ -253,9 +304,69 @@ def test_nothing_is_written(live, client, method):
 @pytest.mark.parametrize("path", ["areas", "observations.csv", "observations", "docs/", "nope"])
 def test_head_is_get_without_its_body(live, client, path):
     get, head = client.get(f"/api/v1/{path}"), client.head(f"/api/v1/{path}")
-    assert (head.status_code, head.content) == (get.status_code, b"")
+    assert (head.status_code, b"".join(head)) == (get.status_code, b"")
     assert head["Content-Type"] == get["Content-Type"]
     assert head.get("ETag") == get.get("ETag")
+
+
+def test_head_of_what_is_streamed_does_not_say_that_it_is_empty(live, client):
+    series = client.get("/api/v1/series").json()["results"][0]["id"]
+    for path in (f"series/{series}/observations.csv", "observations.parquet"):
+        for accepted in ("identity", "gzip"):
+            head = client.head(f"/api/v1/{path}", headers={"Accept-Encoding": accepted})
+            assert head.status_code == 200
+            assert b"".join(head) == b""
+            assert "Content-Length" not in head, path
+            assert "Content-Encoding" not in head
+    whole = client.head("/api/v1/areas")
+    assert int(whole["Content-Length"]) == len(client.get("/api/v1/areas").content)
+
+
+@pytest.mark.parametrize(
+    ("accept", "status", "kind"),
+    [
+        ("application/json;q=0", 406, "application/problem+json"),
+        ("application/json;q=0, text/csv", 200, "text/csv; charset=utf-8"),
+        ("application/json;q=0, */*", 200, "text/csv; charset=utf-8"),
+        ("application/json;q=0.1, text/csv;q=0.9", 200, "text/csv; charset=utf-8"),
+        ("*/*;q=0", 406, "application/problem+json"),
+        ("text/csv, */*", 200, "text/csv; charset=utf-8"),
+        ("text/html, */*;q=0.8", 200, "application/json"),
+        ("application/json; charset=utf-8", 200, "application/json"),
+        ("application/*", 200, "application/json"),
+        ("", 200, "application/json"),
+    ],
+)
+def test_a_format_is_chosen_as_the_reader_weighs_them(client, accept, status, kind):
+    reply = client.get("/api/v1/areas", headers={"Accept": accept})
+    assert (reply.status_code, reply["Content-Type"]) == (status, kind)
+    assert client.get("/api/v1/", headers={"Accept": "application/json;q=0"}).status_code == 406
+
+
+def test_an_area_says_what_touches_it(ask):
+    near = ask(f"areas/{COUNCILS[1]}")["neighbours"]
+    assert near["edition"] == "authority"
+    assert [a["code"] for a in near["areas"]] == [COUNCILS[0], COUNCILS[2]]
+    assert near["reason"] is None
+    alone = ask("areas/E07000901")["neighbours"]
+    assert (alone["areas"], alone["edition"]) == ([], None)
+    assert "No outline of Old Cedar" in alone["reason"]
+
+
+def test_areas_of_a_group_are_had_by_its_token(ask):
+    ids = list(Area.objects.filter(code__in=COUNCILS[1:3]).values_list("pk", flat=True))
+    group = make_group(name="Both", area_ids=ids, at=NOON)
+    assert codes(ask("areas", group=group.token)["results"]) == list(COUNCILS[1:3])
+    assert codes(ask("areas", group=group.token, q="cedar")["results"]) == [COUNCILS[2]]
+    assert "No group is called" in ask("areas", 404, group="x" * 16)["detail"]
+    assert "the token of a group" in ask("areas", 400, group="nope")["detail"]
+
+
+def test_as_many_codes_may_be_asked_for_as_an_address_has_room_for(ask):
+    most = next(p for p in AreaList.params if p.name == "code").most
+    longest = f"GET /api/v1/observations.parquet?parent={'%2C'.join(['E06000901'] * most)} HTTP/1.1"
+    assert len(longest) < 8190
+    assert "group" in ask("areas", 400, code=",".join([COUNCILS[0]] * (most + 1)))["detail"]
 
 
 def test_a_format_that_is_not_offered_is_refused(live, client):
@@ -422,7 +533,7 @@ def test_the_reference_page_describes_every_parameter_and_runs_no_script_of_its_
         ("areas?type=ward&limit=1", 4),
         ("areas?parent=E92000001&type=lsoa", 10),
         ("areas.geojson?edition=authority", 6),
-        ("areas/E06000901", 6),
+        ("areas/E06000901", 9),
         ("areas/E06000901/changes", 5),
         ("areas/E06000901/boundary.geojson", 4),
         ("area-types", 3),

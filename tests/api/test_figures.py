@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import timedelta
 from itertools import pairwise
 from urllib.parse import parse_qsl, urlsplit
@@ -13,6 +14,8 @@ import polars as pl
 import pytest
 from django.utils import timezone
 
+from areas.groups import make_group
+from areas.models import Area
 from indicators.insight.observations import COLUMNS
 from indicators.models import Licence, LiveSeries, Observation
 from indicators.releases.publish import withdraw
@@ -20,7 +23,7 @@ from indicators.releases.stage import stage
 from indicators.statistics.markers import MARKERS
 from indicators.statistics.periods import period_text
 from tests.api.conftest import SIXTEEN
-from tests.conftest import shares
+from tests.conftest import NOON, shares
 from tests.tiny_uk import COUNCILS, NEIGHBOURHOODS, WARDS, overlaps
 
 pytestmark = pytest.mark.django_db
@@ -436,6 +439,33 @@ def test_a_cursor_of_another_question_or_another_shape_leads_nowhere(live, ask):
     assert [e["parameter"] for e in problem["errors"]] == ["cursor"]
     assert ask("series", 400, cursor=cursor)["status"] == 400
     assert ask("observations", cursor=cursor, limit=5)["results"]
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        "9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "2999-01-01T00:00:00+00:00",
+        "2026-01-01T12:00:00", "yesterday", 5, None,
+    ],
+)  # fmt: skip
+def test_a_cursor_of_a_moment_that_there_is_not_leads_nowhere(live, ask, at):
+    first = ask("observations", limit=3)
+    cursor = dict(parse_qsl(urlsplit(first["next"]).query))["cursor"]
+    question, (_, *place) = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    made_up = json.dumps([question, [at, *place]]).encode()
+    cursor = urlsafe_b64encode(made_up).decode().rstrip("=")
+    problem = ask("observations", 400, limit=3, cursor=cursor)
+    assert [e["parameter"] for e in problem["errors"]] == ["cursor"]
+
+
+def test_figures_of_the_areas_of_a_group(mixed, ask):
+    ids = list(Area.objects.filter(code__in=COUNCILS[1:3]).values_list("pk", flat=True))
+    group = make_group(name="Both", area_ids=ids, at=NOON)
+    rows = ask("observations", group=group.token)["results"]
+    named = ask("observations", area=",".join(COUNCILS[1:3]))["results"]
+    assert rows == named != []
+    both = ask("observations", group=group.token, area=COUNCILS[0], type="authority")["results"]
+    assert {r["code"] for r in both} == set(COUNCILS[:3])
 
 
 def test_one_fault_after_another_is_named_at_once(live, ask):

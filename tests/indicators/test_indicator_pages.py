@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import date
+from html import unescape
 from itertools import product
 from statistics import median
 from typing import Any
@@ -563,6 +564,39 @@ def test_a_file_is_cut_down_as_the_table_is(live, client):
     response = client.get(f"/indicators/share/table.csv?level=lsoa&in={COUNCILS[3]}")
     assert len(response.content.decode().strip().splitlines()) == 5
     assert client.get("/indicators/share/table.csv?level=lsoa&q=zzz").status_code == 404
+
+
+def links(page: str) -> list[str]:
+    """Return where the links of a page lead."""
+    return [unescape(href) for href in re.findall(r'href="([^"]+)"', page)]
+
+
+def test_a_table_that_is_cut_down_offers_files_of_just_that(live, client):
+    whole = page_of(client, "/indicators/share/?level=lsoa")
+    assert not [link for link in links(whole) if "table." in link and "in=" in link]
+    page = page_of(client, f"/indicators/share/?level=lsoa&in={COUNCILS[3]}")
+    assert "Download the 4 neighbourhoods in Dale" in words(page)
+    (address,) = [x for x in links(page) if "table.csv" in x and f"in={COUNCILS[3]}" in x]
+    lines = client.get(address).content.decode().strip().splitlines()
+    assert len(lines) == 5
+    named = page_of(client, "/indicators/share/?level=lsoa&q=dale%20001")
+    (address,) = [x for x in links(named) if "table.csv" in x and "q=" in x]
+    assert len(client.get(address).content.decode().strip().splitlines()) == 2
+
+
+def test_every_period_of_a_table_is_had_as_a_file(live, put_live, client):
+    page = page_of(client, f"/indicators/share/?level=lsoa&in={COUNCILS[3]}")
+    assert not [link for link in links(page) if "/api/v1/observations" in link], "there is but one"
+    put_live(shares(SIXTEEN, period="2020-03-21"), "before")
+    page = page_of(client, f"/indicators/share/?level=lsoa&in={COUNCILS[3]}")
+    (address,) = [link for link in links(page) if "/api/v1/observations.csv" in link]
+    rows = list(csv.DictReader(io.StringIO(b"".join(client.get(address)).decode())))
+    assert {r["code"] for r in rows} == set(NEIGHBOURHOODS[12:])
+    assert {r["period"] for r in rows} == {"2020-03-21", "2021-03-21"}
+    assert len(rows) == 8
+    page = page_of(client, "/indicators/share/?level=lsoa")
+    (address,) = [link for link in links(page) if "/api/v1/observations.parquet" in link]
+    assert pl.read_parquet(io.BytesIO(b"".join(client.get(address)))).height == 32
 
 
 def test_files_that_take_long_are_limited_with_when_to_come_again(

@@ -265,3 +265,11 @@ def test_legend_words_leave_no_gap_and_no_overlap(make_indicator):
     assert shades(5) == [1, 2, 3, 4, 5]
     assert shades(2) == [1, 5]
     assert shades(1) == [3]
+
+
+def test_words_with_a_character_that_no_name_has_are_refused_with_a_sentence(client):
+    response = client.get("/search/?q=%00abc")
+    assert response.status_code == 400
+    page = response.content.decode()
+    assert "NUL, written %00" in page
+    assert "There is no such page" not in page

@@ -208,6 +208,23 @@ def test_areas_without_parts_get_a_helpful_404(several, client, code):
     assert "Place name, postcode or area code" in response.content.decode()
 
 
+def test_a_country_has_every_part_that_a_table_can_hold(several, client, monkeypatch):
+    table = client.get("/areas/E92000001/parts.csv?level=lsoa&show=share").content
+    rows = csv.DictReader(io.StringIO(table.decode("utf-8-sig")))
+    assert set(NEIGHBOURHOODS[:12]) <= {r["code"] for r in rows}
+    assert "authority" in get(client, "", "E92000001")
+    assert "level=lsoa" in get(client, "", "E92000001")
+    monkeypatch.setattr("indicators.views.parts.MOST_ROWS", 11)
+    refused = client.get("/areas/E92000001/parts/?level=lsoa")
+    assert refused.status_code == 400
+    words = " ".join(unescape(refused.content.decode()).split())
+    assert "England has 12 " in words
+    assert "/areas/E92000001/parts/?level=ward" in words
+    assert "no lookup" not in words
+    assert "level=lsoa" not in get(client, "", "E92000001")
+    assert client.get("/areas/E92000001/parts.csv?level=lsoa").status_code == 400
+
+
 @pytest.mark.parametrize("wide", ["E06000901", "E92000001", "K02000001"])
 def test_queries_do_not_grow_with_rows_or_columns(
     several, client, wide, django_assert_max_num_queries

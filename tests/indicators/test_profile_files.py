@@ -67,7 +67,20 @@ def test_what_only_a_parent_has_is_the_parents_in_files_too(live, client):
     assert (row["code"], row["role"]) == (COUNCILS[0], "a place that Ashby 001 is in")
     whole = table(client, f"/areas/{NEIGHBOURHOODS[0]}/figures.csv")
     row = whole.filter(pl.col("indicator") == "income").row(0, named=True)
-    assert (row["code"], row["figure_of_code"]) == (NEIGHBOURHOODS[0], COUNCILS[0])
+    assert row["code"] == NEIGHBOURHOODS[0]
+    of_own = ("value", "lower", "upper", "numerator", "denominator", "made", "rank", "out_of")
+    assert [row[key] for key in of_own] == [None] * len(of_own)
+    assert row["note"] == (
+        "No data: not held for Ashby 001; that of Ashby is in the columns of a wider place"
+    )
+    stored = Observation.objects.get(area__code=COUNCILS[0], series__indicator__slug="income")
+    of_wider = ("code", "name", "value", "numerator", "denominator")
+    assert [row[f"wider_{key}"] for key in of_wider] == [
+        COUNCILS[0], "Ashby", stored.value, stored.numerator, stored.denominator,
+    ]  # fmt: skip
+    share = whole.filter(pl.col("indicator") == "share").row(0, named=True)
+    assert share["value"] is not None
+    assert {share[key] for key in share if key.startswith("wider_")} == {None}
 
 
 def test_the_whole_profile_is_a_row_a_figure_and_agrees_with_the_store(live, client):

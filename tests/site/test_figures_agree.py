@@ -166,13 +166,13 @@ def on_indicator(page: Node, address: str) -> list[Shown]:
 
 def long_rows(rows: list[dict[str, Any]], address: str) -> dict[tuple[str, str], Kept]:
     """Return the figures of a file with a row a figure."""
-    return {
-        (row["figure_of_code"] or row["code"], row["indicator"]): Kept(
-            float(row["value"]), row["period"], row["release"]
-        )
-        for row in rows
-        if row["value"] not in {None, ""}
-    }
+    found = {}
+    for row in rows:
+        for before in ("", "wider_"):
+            if row[f"{before}value"] not in {None, ""}:
+                key = row[f"{before}code"], row["indicator"]
+                found[key] = Kept(float(row[f"{before}value"]), row["period"], row["release"])
+    return found
 
 
 def wide_rows(rows: list[dict[str, Any]], address: str) -> dict[tuple[str, str], Kept]:
@@ -265,7 +265,7 @@ def workbook(body: bytes, names: list[str]) -> tuple[list[dict[str, Any]], str]:
     figures = pl.read_excel(io.BytesIO(body), sheet_name="Figures")
     notes = pl.read_excel(io.BytesIO(body), sheet_name="Notes", has_header=False)
     words = " ".join([*figures.columns, *(str(cell) for row in notes.rows() for cell in row)])
-    names = [n for n in names if n not in EACH_ROW] if "figure_of_code" not in names else names
+    names = [n for n in names if n not in EACH_ROW] if "wider_code" not in names else names
     return figures.rename(dict(zip(figures.columns, names, strict=True))).to_dicts(), words
 
 
