@@ -66,21 +66,22 @@ def unit_in_heading(indicator: Indicator) -> str:
 
 
 def rounded_column(column: Column) -> Floats:
-    """Return the values of a column as they are printed, which is how they are sorted."""
+    """Return the values of a column as they are printed."""
     return np.asarray(np.round(column.values, column.indicator.decimals), np.float64)
 
 
 def in_order(column: Column | None, names: Sequence[str], n: int, descending: bool) -> list[int]:
     """Return the first `n` rows by a column, or by `names` where that is None.
 
-    Ties go by name; rows without a value are last either way.
+    By whole values, as ranks are, so that a rank never goes down a column and up again. Ties go by
+    name; rows without a value are last either way.
     """
     by_name = sorted(range(n), key=lambda row: (names[row].casefold(), names[row]))
     if column is None:
         return by_name[::-1] if descending else by_name
     place_of = np.empty(n, np.int64)
     place_of[by_name] = np.arange(n)
-    values = rounded_column(column)[:n]
+    values = column.values[:n]
     missing = np.isnan(values)
     keyed = np.where(missing, 0.0, -values if descending else values)
     return np.lexsort((place_of, keyed, missing)).tolist()
@@ -125,17 +126,31 @@ def ranks(column: Column, n: int) -> tuple[Ints, Ints]:
     return found.rank, found.tied
 
 
+def printed_alike(column: Column, n: int) -> Ints:
+    """Return each body row's place from the lowest where other values are printed as its own is.
+
+    0 for every other row. A page that sorts its rows in the browser has no more than this beside
+    what is printed.
+    """
+    there = np.flatnonzero(~np.isnan(column.values[:n]))
+    place = np.zeros(len(column.values), np.int64)
+    whole, at = np.unique(column.values[there], return_inverse=True)
+    printed, which = np.unique(np.round(whole, column.indicator.decimals), return_inverse=True)
+    shared = np.bincount(which, minlength=len(printed)) > 1
+    place[there] = np.where(shared[which[at]], at + 1, 0)
+    return place
+
+
 def cells(column: Column, n: int, ranked: bool) -> list[str]:
     """Return the cells of a column, one a row of the comparison, as markup."""
     # Texts are figures and markers of our own making: nothing in them needs escaping.
     widths = bars(column, n)
-    if widths is None:
-        found = [f"<td>{text}</td>" for text in texts(column)]
-    else:
-        found = [
-            f'<td class="b{width}">{text}</td>'
-            for width, text in zip(widths, texts(column), strict=True)
-        ]
+    written = texts(column)
+    heads = ["<td"] * len(written) if widths is None else [f'<td class="b{w}"' for w in widths]
+    alike = printed_alike(column, n)
+    for row in np.flatnonzero(alike).tolist():
+        heads[row] += f' data-t="{alike[row]}"'
+    found = [f"{head}>{text}</td>" for head, text in zip(heads, written, strict=True)]
     for row in np.flatnonzero(np.isnan(column.values)).tolist():
         found[row] = f'<td class="no">no data: {escape(missing_words(column, row))}</td>'
     if ranked:
