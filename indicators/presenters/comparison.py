@@ -24,6 +24,7 @@ from indicators.presenters.figure import bin_path, moved_from, ticks_of
 from indicators.presenters.groups import group_figure
 from indicators.presenters.words import (
     NOT_HELD,
+    NOT_HELD_NOTE,
     amount,
     known_as,
     long_date,
@@ -379,10 +380,12 @@ def file_table(
         )
         frame[indicator.slug] = pl.Series(column.values[picked]).fill_nan(None)
         markers = column.markers[picked]
-        if markers.any():
+        missing = np.isnan(column.values[picked])
+        if markers.any() or missing.any():
             key = f"{indicator.slug}_marker"
             columns.append(files.Column(key, f"{indicator.name}: marker"))
-            frame[key] = pl.Series(letters[markers], dtype=pl.String)
+            said = np.where(missing & (markers == 0), NOT_HELD, letters[markers])
+            frame[key] = pl.Series(said, dtype=pl.String)
         if sheet.ranked:
             rank, _ = ranks(column, comparison.n_choosing)
             padded = np.r_[rank, np.zeros(len(column.values) - len(rank), np.int64)][picked]
@@ -406,6 +409,8 @@ def file_table(
             )
     used = sorted({int(m) for c in comparison.columns for m in np.unique(c.markers) if m})
     lines += [(f"Marker {MARKERS[m].letters}", MARKERS[m].meaning) for m in used]
+    if any((np.isnan(c.values) & (c.markers == 0)).any() for c in comparison.columns):
+        lines.append(NOT_HELD_NOTE)
     return files.Table(
         title=title,
         columns=columns,
@@ -551,7 +556,7 @@ def peers_behind(
     some = " with a figure" if series.n_values < series.n_members else ""
     words = (
         f"{series.n_values:,} {series.edition.area_type.name_plural}{some}, half of them at "
-        f"{number(series.quantiles[10], indicator.decimals)} or less"
+        f"{with_prefix(series.quantiles[10], indicator)} or less"
     )
     if series.pk in packed and series.n_members <= MOST_TICKS:
         path = ticks_of(series.pk, low, high, packed[series.pk].values.tobytes())

@@ -255,6 +255,13 @@ def test_forms_at_the_stated_limits_send_what_a_server_takes(several, client):
     assert len(line) + sum(len(f"&{k}={v}") for k, v in figures) <= 8190
 
 
+def test_the_middle_of_the_peers_has_its_unit(make_indicator, put_live, client):
+    make_indicator("pay", aggregation="none", unit="£", prefix="£", decimals=0)
+    put_live(shares(SIXTEEN, indicator="pay"), "pay")
+    page = words(get(client, f"?areas={NEIGHBOURHOODS[0]},{NEIGHBOURHOODS[1]}&show=pay"))
+    assert re.search(r"half of them at £\d+ or less", page)
+
+
 def test_a_group_has_a_lane_of_its_own(several, client):
     ids = [Area.objects.get(code=c).pk for c in COUNCILS[:2]]
     group = make_group(name="Both", area_ids=ids, at=NOON)

@@ -254,6 +254,14 @@ def test_a_group_stands_on_top_combined(several, client):
 # Files
 
 
+def test_a_figure_that_is_not_held_is_not_an_empty_cell_without_a_reason(several, client):
+    rows = table(client, "?level=lsoa&show=pay", code="S12000901")
+    assert {(r["pay"], r["pay_marker"]) for r in rows} == {("", "not held")}
+    query = "level=lsoa&show=pay"
+    notes = client.get(f"/areas/S12000901/parts.notes.csv?{query}").content.decode()
+    assert "what is held here says nothing of the area" in notes
+
+
 def table(client, query: str = "", code: str = COUNCILS[0]) -> list[dict[str, str]]:
     response = client.get(f"/areas/{code}/parts.csv{query}")
     assert response.status_code == 200
