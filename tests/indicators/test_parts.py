@@ -211,6 +211,7 @@ def test_codes_in_small_letters_and_ended_ones_lead_on(several, client):
         ("?show=share&sort=pay", 200, "cannot be sorted by “pay”"),
         ("?with=AAAAAAAAAAAAAAAA", 200, "There is no group at “AAAAAAAAAAAAAAAA”"),
         ("?with=neighbours", 200, "areas are held that touch"),
+        ("?level=ward&level=lsoa", 200, "gives “level” more than once, and not the same: “lsoa”"),
         ("?rank=maybe&sort=--share&show=,,,share,,", 200, "Share"),
     ],
 )
