@@ -366,16 +366,20 @@ def make_group(*, name: str, area_ids: Sequence[int], at: datetime, made_by: str
             f"That is {len(ids):,} areas; a group holds at most {AreaGroup.MOST:,}. Leave some out."
         )
     kinds = Counter(
-        Area.objects.filter(pk__in=ids).values_list("area_type__name_plural", "area_type")
+        Area.objects.filter(pk__in=ids).values_list(
+            "area_type__name", "area_type__name_plural", "area_type"
+        )
     )
     if sum(kinds.values()) != len(ids):
         raise GroupRefused("Some of the areas are no longer held: paste the list again.")
     if len(kinds) > 1:
-        listed = ", ".join(f"{n:,} {plural}" for (plural, _), n in kinds.most_common())
+        listed = ", ".join(
+            f"{n:,} {one if n == 1 else plural}" for (one, plural, _), n in kinds.most_common()
+        )
         raise GroupRefused(
             f"A group holds areas of one type, and these are {listed}: keep one type."
         )
-    ((_, kind),) = kinds
+    ((*_, kind),) = kinds
     group = AreaGroup.objects.create(
         token=new_token(),
         name=name,

@@ -11,7 +11,7 @@ from django.db import connection
 from django.utils import timezone
 
 from areas.hierarchy import ancestors, areas_of, became
-from areas.history import former_names
+from areas.history import former_names, other_names
 from areas.models import Area, AreaType
 from areas.reading import (
     CODE_START,
@@ -36,6 +36,8 @@ MOST_WORDS = 8
 LIKE_ENOUGH = 0.3  # Of letters in threes: “Glagsow” shares no more than 3 of 8 with Glasgow.
 CANDIDATES = 60  # Names with enough letters in common, of which those with few slips are kept.
 LETTERS_A_SLIP = 3.5  # One slip is believed in four letters, two in seven, three in eleven.
+# One old word, “burh”, that names are written with in four ways: no slip, whichever it is.
+BOROUGH = re.compile(r"(?:borough|brough|burgh|boro)\b")
 
 PLAIN = str.maketrans("-", " ", "'.,")
 
@@ -107,20 +109,41 @@ SELECT a.area_type_id, count(*) FROM areas_area a WHERE {MATCHES} GROUP BY a.are
 """  # noqa: S608
 # The threshold is set for this one statement, before the index is asked: the only way in is
 # through `setting`.
+#
+# Names that begin as the question does come before others as much alike: few people get the first
+# letters wrong, and “Edinborough” has more in common with a hundred boroughs than with Edinburgh.
 LIKE_IT = f"""
 WITH setting AS MATERIALIZED (
     SELECT set_config('pg_trgm.word_similarity_threshold', %(enough)s, true) AS set
 )
-SELECT near.id, near.folded, coalesce(near.valid_to <= current_date, false), t.rank
+SELECT near.id, near.name, coalesce(near.valid_to <= current_date, false), t.rank
 FROM setting CROSS JOIN LATERAL (
-    SELECT a.id, a.area_type_id, a.valid_to, a.folded, a.code,
-        word_similarity(%(folded)s, a.folded) + similarity(%(folded)s, a.folded) AS likeness
+    SELECT a.id, a.area_type_id, a.valid_to, a.{{column}} AS name, a.code,
+        word_similarity(%(folded)s, a.{{column}}) + similarity(%(folded)s, a.{{column}})
+        + CASE WHEN ' ' || a.{{column}} LIKE %(first)s THEN 0.5 ELSE 0 END AS likeness
     FROM areas_area a
-    WHERE setting.set <> '' AND a.folded %%> %(folded)s AND {{named}} AND {OF_KIND} OFFSET 0
+    WHERE setting.set <> '' AND a.{{column}} %%> %(folded)s AND {{named}} AND {OF_KIND} OFFSET 0
 ) near
 JOIN areas_areatype t ON t.slug = near.area_type_id
 ORDER BY near.likeness DESC, t.rank, near.code LIMIT %(limit)s
 """  # noqa: S608
+IN_PARENT = """
+WITH up AS (
+    SELECT DISTINCT o.from_area_id AS area, o.to_area_id AS parent FROM areas_areaoverlap o
+    JOIN areas_overlapset s ON s.id = o.overlap_set_id AND s.kind <> 'apportioned'
+    WHERE o.from_area_id = ANY(%(ids)s)
+), further AS (
+    SELECT DISTINCT o.from_area_id AS area, o.to_area_id AS parent FROM areas_areaoverlap o
+    JOIN areas_overlapset s ON s.id = o.overlap_set_id AND s.kind <> 'apportioned'
+    WHERE o.from_area_id IN (SELECT parent FROM up)
+), called AS (
+    SELECT id FROM areas_area WHERE id IN (SELECT parent FROM up UNION SELECT parent FROM further)
+        AND (starts_with(folded, %(folded)s) OR starts_with(folded_cy, %(folded)s))
+)
+SELECT area FROM up WHERE parent IN (SELECT id FROM called)
+UNION SELECT up.area FROM up JOIN further ON further.area = up.parent
+WHERE further.parent IN (SELECT id FROM called)
+"""
 BY_CODE = f"""
 SELECT a.id FROM areas_area a WHERE a.code LIKE %(code)s AND {OF_KIND}
 ORDER BY a.code USING ~<~ LIMIT %(limit)s
@@ -382,9 +405,8 @@ def _pattern(text: str, kind: str) -> dict[str, Any] | None:
     safe = [re.sub(r"([%_\\])", r"\\\1", word) for word in words]
     pattern = " ".join("%" if word in {"and", "&"} and i > 0 else word for i, word in
                        enumerate(safe))  # fmt: skip
-    former = [
-        code for name, code in former_names().items() if name.casefold().startswith(folded)
-    ]  # fmt: skip
+    known = [*former_names().items(), *other_names()]
+    former = [code for name, code in known if name.casefold().startswith(folded)]
     return {
         "folded": folded,
         "begins": f"{pattern}%",
@@ -435,19 +457,18 @@ def by_every_word(names: dict[str, Any], limit: int) -> list[int]:
 
 
 def in_parent(first: str, rest: str, limit: int, kind: str) -> list[int]:
-    """Return ids of areas called `first` in an area called `rest`. Four queries at most."""
+    """Return ids of areas called `first` in an area called `rest`, directly or by one between.
+
+    A ward is known to lie in its authority, and that in its region and country. Four queries at
+    most.
+    """
     names = _pattern(first, kind)
     folded = _fold(rest)
     if names is None or not folded:
         return []
     ids = by_name(names, max(limit, MOST))
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT DISTINCT o.from_area_id FROM areas_areaoverlap o "
-            "JOIN areas_area p ON p.id = o.to_area_id "
-            "WHERE o.from_area_id = ANY(%s) AND starts_with(p.folded, %s)",
-            (ids, folded),
-        )
+        cursor.execute(IN_PARENT, {"ids": ids, "folded": folded})
         inside = {pk for (pk,) in cursor.fetchall()}
     return [pk for pk in ids if pk in inside][:limit]
 
@@ -456,19 +477,25 @@ def like_it(names: dict[str, Any], limit: int) -> list[int]:
     """Return ids of areas whose name is the question with a few slips, the fewest first.
 
     Of names with enough letters in common those are kept that differ by few letters added, left
-    out, changed or turned round. Numbered names are looked through only for a question with a
-    number in it: all others are like the place that they are named after. Two queries at most.
+    out, changed or turned round; of Welsh ones where no English one does. Numbered names are looked
+    through only for a question with a number in it: all others are like the place that they are
+    named after. Two queries, three with a number.
     """
     folded = names["folded"]
     if not re.search(r"[^\W\d_]{4}", folded):
         return []
     most = int(len(folded) / LETTERS_A_SLIP + 0.25)
+    question = BOROUGH.sub("boro", folded)
+    params = names | {"limit": CANDIDATES, "first": f"% {names['words'][0][:3]}%"}
     found: list[tuple[int, bool, int, str, int]] = []
-    for named in (NAMED, "true") if re.search(r"\d", folded) else (NAMED,):
+    passes = [("folded", NAMED), ("folded_cy", f"{NAMED} AND a.folded_cy <> ''")]
+    if re.search(r"\d", folded):
+        passes.append(("folded", "true"))
+    for column, named in passes:
         with connection.cursor() as cursor:
-            cursor.execute(LIKE_IT.format(named=named), names | {"limit": CANDIDATES})
+            cursor.execute(LIKE_IT.format(column=column, named=named), params)
             for pk, name, ended, rank in cursor.fetchall():
-                slips = fewest_slips(folded, name, most)
+                slips = fewest_slips(question, BOROUGH.sub("boro", name), most)
                 if slips <= most:
                     found.append((slips, ended, rank, name, pk))
         if found:

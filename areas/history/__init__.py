@@ -9,6 +9,9 @@ the Census of 2011; empty where the share is not published with the codes, as fo
 between neighbours, of a few hundred people at most. An exchange is a break in a series and not a
 new name.
 
+`names.csv` has other names that people know areas by, which those codes never had: those that the
+areas had in law before there were codes, each with the law.
+
 Authorities, counties and combined authorities are covered. Wards change every May and come with
 their editions; small areas with the lookups from one census to the next.
 """
@@ -28,6 +31,7 @@ from areas.models import AreaType
 
 CHANGES = Path(__file__).parent / "changes.csv"
 AREAS = Path(__file__).parent / "areas.csv"
+NAMES = Path(__file__).parent / "names.csv"
 CHANGE_COLUMNS = ["from_code", "to_code", "kind", "effective", "weight"]
 
 
@@ -59,6 +63,12 @@ def former_names() -> dict[str, str]:
     """Return names that areas no longer have under the same code, and the code: “Shepway”."""
     renamed = read_changes().filter(pl.col("kind") == "rename")
     return dict(renamed.select("from_name", "from_code").iter_rows())
+
+
+@cache
+def other_names() -> tuple[tuple[str, str], ...]:
+    """Return names that areas had before there were codes, and the code: “Western Isles”."""
+    return tuple(pl.read_csv(NAMES).select("name", "code").iter_rows())
 
 
 def leading_to(held: set[str], types: set[str]) -> pl.DataFrame:

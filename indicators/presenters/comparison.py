@@ -24,6 +24,7 @@ from indicators.presenters.figure import bin_path, moved_from, ticks_of
 from indicators.presenters.groups import group_figure
 from indicators.presenters.words import (
     NOT_HELD,
+    NOT_HELD_NOTE,
     amount,
     known_as,
     long_date,
@@ -66,21 +67,22 @@ def unit_in_heading(indicator: Indicator) -> str:
 
 
 def rounded_column(column: Column) -> Floats:
-    """Return the values of a column as they are printed, which is how they are sorted."""
+    """Return the values of a column as they are printed."""
     return np.asarray(np.round(column.values, column.indicator.decimals), np.float64)
 
 
 def in_order(column: Column | None, names: Sequence[str], n: int, descending: bool) -> list[int]:
     """Return the first `n` rows by a column, or by `names` where that is None.
 
-    Ties go by name; rows without a value are last either way.
+    By whole values, as ranks are, so that a rank never goes down a column and up again. Ties go by
+    name; rows without a value are last either way.
     """
     by_name = sorted(range(n), key=lambda row: (names[row].casefold(), names[row]))
     if column is None:
         return by_name[::-1] if descending else by_name
     place_of = np.empty(n, np.int64)
     place_of[by_name] = np.arange(n)
-    values = rounded_column(column)[:n]
+    values = column.values[:n]
     missing = np.isnan(values)
     keyed = np.where(missing, 0.0, -values if descending else values)
     return np.lexsort((place_of, keyed, missing)).tolist()
@@ -125,17 +127,31 @@ def ranks(column: Column, n: int) -> tuple[Ints, Ints]:
     return found.rank, found.tied
 
 
+def printed_alike(column: Column, n: int) -> Ints:
+    """Return each body row's place from the lowest where other values are printed as its own is.
+
+    0 for every other row. A page that sorts its rows in the browser has no more than this beside
+    what is printed.
+    """
+    there = np.flatnonzero(~np.isnan(column.values[:n]))
+    place = np.zeros(len(column.values), np.int64)
+    whole, at = np.unique(column.values[there], return_inverse=True)
+    printed, which = np.unique(np.round(whole, column.indicator.decimals), return_inverse=True)
+    shared = np.bincount(which, minlength=len(printed)) > 1
+    place[there] = np.where(shared[which[at]], at + 1, 0)
+    return place
+
+
 def cells(column: Column, n: int, ranked: bool) -> list[str]:
     """Return the cells of a column, one a row of the comparison, as markup."""
     # Texts are figures and markers of our own making: nothing in them needs escaping.
     widths = bars(column, n)
-    if widths is None:
-        found = [f"<td>{text}</td>" for text in texts(column)]
-    else:
-        found = [
-            f'<td class="b{width}">{text}</td>'
-            for width, text in zip(widths, texts(column), strict=True)
-        ]
+    written = texts(column)
+    heads = ["<td"] * len(written) if widths is None else [f'<td class="b{w}"' for w in widths]
+    alike = printed_alike(column, n)
+    for row in np.flatnonzero(alike).tolist():
+        heads[row] += f' data-t="{alike[row]}"'
+    found = [f"{head}>{text}</td>" for head, text in zip(heads, written, strict=True)]
     for row in np.flatnonzero(np.isnan(column.values)).tolist():
         found[row] = f'<td class="no">no data: {escape(missing_words(column, row))}</td>'
     if ranked:
@@ -364,10 +380,12 @@ def file_table(
         )
         frame[indicator.slug] = pl.Series(column.values[picked]).fill_nan(None)
         markers = column.markers[picked]
-        if markers.any():
+        missing = np.isnan(column.values[picked])
+        if markers.any() or missing.any():
             key = f"{indicator.slug}_marker"
             columns.append(files.Column(key, f"{indicator.name}: marker"))
-            frame[key] = pl.Series(letters[markers], dtype=pl.String)
+            said = np.where(missing & (markers == 0), NOT_HELD, letters[markers])
+            frame[key] = pl.Series(said, dtype=pl.String)
         if sheet.ranked:
             rank, _ = ranks(column, comparison.n_choosing)
             padded = np.r_[rank, np.zeros(len(column.values) - len(rank), np.int64)][picked]
@@ -391,6 +409,8 @@ def file_table(
             )
     used = sorted({int(m) for c in comparison.columns for m in np.unique(c.markers) if m})
     lines += [(f"Marker {MARKERS[m].letters}", MARKERS[m].meaning) for m in used]
+    if any((np.isnan(c.values) & (c.markers == 0)).any() for c in comparison.columns):
+        lines.append(NOT_HELD_NOTE)
     return files.Table(
         title=title,
         columns=columns,
@@ -536,7 +556,7 @@ def peers_behind(
     some = " with a figure" if series.n_values < series.n_members else ""
     words = (
         f"{series.n_values:,} {series.edition.area_type.name_plural}{some}, half of them at "
-        f"{number(series.quantiles[10], indicator.decimals)} or less"
+        f"{with_prefix(series.quantiles[10], indicator)} or less"
     )
     if series.pk in packed and series.n_members <= MOST_TICKS:
         path = ticks_of(series.pk, low, high, packed[series.pk].values.tobytes())

@@ -16,6 +16,7 @@ from indicators.insight.profile import MOST_TICKS, Figure, Rank
 from indicators.models import Indicator, Release, Series
 from indicators.presenters.words import (
     amount,
+    cited,
     listed,
     long_date,
     number,
@@ -199,15 +200,9 @@ def citation(
         parts.append(compared[0].lower() + compared[1:])
     if rank:
         parts.append(f"{rank['text'][0].lower()}{rank['text'][1:]} {rank['group']}")
-    release = series.release
-    names = [release.dataset.publisher, release.dataset.name]
-    if release.name != release.dataset.name:
-        names.append(release.name)
-    issued = f", published {long_date(release.publisher_date)}" if release.publisher_date else ""
-    attribution = release.licence.attribution or f"Licence: {release.licence.name}"
     return (
         f"{indicator.name}, {where}, {series.period.label}: {', '.join(parts)}. "
-        f"Source: {', '.join(names)}{issued}. {attribution.rstrip('.')}. "
+        f"{cited(series.release)} "
         f"Levelup, as at {long_date(reader.on)}, {address}"
     )
 

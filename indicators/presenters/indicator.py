@@ -35,7 +35,10 @@ from indicators.presenters.figure import BREAK, moved_from, position, source
 from indicators.presenters.groups import group_figure, group_head
 from indicators.presenters.table import Column, Table
 from indicators.presenters.words import (
+    NOT_HELD,
+    NOT_HELD_NOTE,
     amount,
+    cited,
     listed,
     long_date,
     numbers,
@@ -223,6 +226,7 @@ def whole_values(across: Across) -> dict[str, Any]:
         "edition": across.chosen.edition.slug,
         "classes": digits.tobytes().decode("ascii"),
         "legend": map_presenter.legend(across.as_inside()),
+        "source": cited(series.release),
         "details": details_url(across),
         "block": BLOCK,
     }
@@ -418,6 +422,7 @@ def group_row(group: Group, across: Across) -> dict[str, Any]:
         "url": f"/areas/{group.area.code}/",
         "inner": False,
         "own": wide_value(group.own, indicator),
+        "why": why_missing(group.own.marker),
         "n": f"{group.n_values:,} of {group.n_members:,}" if some else f"{group.n_values:,}",
         "median": "" if group.median is None else with_prefix(group.median, indicator),
         "ends": [end_cell(group.lowest, across), end_cell(group.highest, across)],
@@ -491,7 +496,10 @@ def history(across: Across, group: str = "") -> dict[str, Any] | None:
                 **{"with": group},
             ),
             "selected": m.held.series_id == across.chosen.series_id,
-            "values": [wide_value(m.wider.get(a.code, Value(None, 0)), indicator) for a in lines],
+            "values": [
+                wide_value(value, indicator) or f"no data: {why_missing(value.marker)}"
+                for value in (m.wider.get(a.code, Value(None, 0)) for a in lines)
+            ],
             "n": f"{m.series.n_values:,} of {m.series.n_members:,}"
             if m.series.n_values < m.series.n_members
             else f"{m.series.n_values:,}",
@@ -720,10 +728,13 @@ def files_table(across: Across, order: Ints, page: str) -> Table:
             columns.append(Column(key, heading))
     base = who.frame.select([c.key for c in own])[order.astype(np.uint32)]
     if free:
-        letters = pl.Series([m.letters or None for m in MARKERS], dtype=pl.String)
+        # A figure without a marker needs none; without a figure there is always a reason.
+        letters = pl.Series([m.letters or None for m in MARKERS] + [NOT_HELD], dtype=pl.String)
+        at_all = np.isnan(across.values) & (across.markers == 0)
+        marked = np.where(at_all, len(MARKERS), across.markers)
         rank = across.out_of - (across.rank + across.tied - 1) + 1
         data["value"] = pl.Series(across.values[order]).fill_nan(None)
-        data["marker"] = letters.gather(pl.Series(across.markers[order].astype(np.uint32)))
+        data["marker"] = letters.gather(pl.Series(marked[order].astype(np.uint32)))
         data["rank"] = (
             pl.DataFrame({"r": rank[order], "of": across.rank[order]})
             .select(pl.when(pl.col("of") > 0).then(pl.col("r")).cast(pl.Int64))
@@ -780,6 +791,7 @@ def file_notes(across: Across, page: str) -> list[tuple[str, str]]:
             "Markers",
             "; ".join(f"{MARKERS[m].letters}: {MARKERS[m].meaning}" for m in used if m),
         ),
+        NOT_HELD_NOTE if (np.isnan(across.values) & (across.markers == 0)).any() else ("", ""),
         ("Empty values", "An empty value is missing; it is never nought."),
         ("Address", page),
     ]
@@ -848,8 +860,16 @@ def apart_note(across: Across, others: Sequence[Indicator]) -> dict[str, Any] | 
         for i in others
         if bare(i.name) == bare(across.indicator.name) and i.scope_id != scope.pk
     ]
+    whole = across.whole
+    held = f"Published for {place(scope)} only."
+    if whole is not None and whole.n_values < whole.n_members:
+        plural = across.chosen.edition.area_type.name_plural
+        held = (
+            f"Held for {whole.n_values:,} of the {whole.n_members:,} {plural} of {place(scope)}, "
+            f"and comparable in {place(scope)} only."
+        )
     return {
-        "words": f"Published for {place(scope)} only. Figures elsewhere in the United Kingdom, "
+        "words": f"{held} Figures elsewhere in the United Kingdom, "
         "where there are any, are made differently and are not comparable with these.",
         "twins": twins,
     }

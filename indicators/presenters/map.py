@@ -14,6 +14,7 @@ from areas.tiles import LAYER, max_zoom
 from indicators.insight.inside import Inside
 from indicators.models import Indicator, Series
 from indicators.presenters.words import (
+    cited,
     known_as,
     number,
     place,
@@ -154,6 +155,7 @@ def values(inside: Inside) -> dict[str, Any]:
         "classes": [row["class"] for row in table],
         "missing": [row["missing"] for row in table],
         "legend": legend(inside),
+        "source": cited(series.release),
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from areas.models import Area
 from indicators.insight.profile import Figure
 from indicators.presenters.figure import Reader, figure_line
-from indicators.presenters.words import known_as, long_date, type_name
+from indicators.presenters.words import cited, known_as, long_date, type_name
 
 WIDTH, MARGIN = 960, 48
 INNER = WIDTH - 2 * MARGIN
@@ -229,9 +229,7 @@ def source_lines(figure: Figure, reader: Reader, line: dict[str, Any]) -> list[s
     """Return source, licence, day and address."""
     said = []
     if figure.series is not None:
-        release = figure.series.release
-        names = list(dict.fromkeys([release.dataset.publisher, release.dataset.name, release.name]))
-        said.append(f"Source: {', '.join(names)}. {release.licence.attribution}".strip())
+        said.append(cited(figure.series.release))
     said.append(f"Levelup, as at {long_date(reader.on)}")
     said.append(line["url"])
     return said

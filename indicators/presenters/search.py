@@ -26,11 +26,14 @@ def search_result(found: Found) -> dict[str, Any]:
     }
 
 
-def suggestions(answer: Answer) -> dict[str, Any]:
-    """Return what the box shows as the reader types."""
+def suggestions(question: str, answer: Answer) -> dict[str, Any]:
+    """Return what the box shows as the reader types; where that is nothing, that it is."""
+    nothing = ""
+    if question and not answer.found:
+        nothing = f"No place was found for “{question}”. Check the spelling, or try a postcode."
     return {
         "results": [search_result(found) for found in answer.found],
-        "message": answer.message,
+        "message": answer.message or nothing,
     }
 
 

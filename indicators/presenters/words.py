@@ -10,12 +10,16 @@ from numpy.typing import NDArray
 
 from areas.hierarchy import Part
 from areas.models import Area
-from indicators.models import Indicator
+from indicators.models import Indicator, Release
 from indicators.statistics.markers import MARKERS
 
 MINUS = "−"
 WHOLE = 2.0**53  # A float from here on has no decimals to round.
 NOT_HELD = "not held"
+NOT_HELD_NOTE = (
+    f"Marker {NOT_HELD}",
+    "what is held here says nothing of the area",
+)
 COMPASS = ("North", "South", "East", "West")
 
 
@@ -103,6 +107,14 @@ def why_missing(marker: int) -> str:
 def url(area: Area | Part) -> str:
     """Return the address of an area's profile."""
     return f"/areas/{area.code}/"
+
+
+def cited(release: Release) -> str:
+    """Return where figures are from and what their licence asks to be said, in two sentences."""
+    names = list(dict.fromkeys([release.dataset.publisher, release.dataset.name, release.name]))
+    issued = f", published {long_date(release.publisher_date)}" if release.publisher_date else ""
+    attribution = release.licence.attribution or f"Licence: {release.licence.name}"
+    return f"Source: {', '.join(names)}{issued}. {attribution.rstrip('.')}."
 
 
 def listed(names: list[str]) -> str:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.http import HttpResponseRedirect as Redirect
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from areas.groups import CODE
+from areas.groups import CODE, GroupRefused, read_pasted
 from areas.hierarchy import ancestors, areas_of, successors_of
 from areas.models import Area, AreaGroup
 from areas.search import LONGEST, search
@@ -41,6 +42,7 @@ from indicators.presenters.words import long_date, place, type_name, url
 from indicators.views.downloads import file_response
 from indicators.views.queries import (
     AREA_CODE,
+    IN_FORMS,
     MOST_INDICATORS,
     SLUG,
     Refused,
@@ -48,14 +50,17 @@ from indicators.views.queries import (
     is_repeated,
     listed,
     refusing,
+    said_twice,
     shortened,
 )
 
 MOST_ON_CHARTS = 10
-# As many codes as fit into an address that servers take (8,190 characters), with room to spare.
-MOST_IN_TABLE = 700
+# As many codes as fit into an address that servers take (8,190 characters), with room for the
+# names of as many figures as a table holds.
+MOST_IN_TABLE = 500
 FIRST_SHOWN, FIRST_TRIED = 6, 14
 BASE = "/compare/"
+CODE_IN_TEXT = re.compile(CODE.pattern, re.IGNORECASE)
 EXAMPLES = (
     ("Middlesbrough, Hartlepool and Sunderland", "E06000002,E06000001,E08000024"),
     ("Cardiff, Edinburgh, Belfast and Bristol", "W06000015,S12000036,N09000003,E06000023"),
@@ -65,9 +70,10 @@ EXAMPLES = (
 
 @dataclass(frozen=True)
 class Asked:
-    """What an address asks to be compared."""
+    """What an address asks to be compared. `names` are places that it gives by name."""
 
     codes: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
     show: tuple[str, ...] = ()
     nonsense: tuple[str, ...] = ()
     group: str = ""
@@ -80,7 +86,7 @@ class Asked:
         one = replace(self, **changes)
         sort = "" if one.sort == "given" else ("-" if one.descending else "") + one.sort
         parts = [
-            ("areas", ",".join(one.codes)),
+            ("areas", ",".join([*one.codes, *one.names])),
             ("show", ",".join(one.show)),
             ("sort", sort),
             ("with", one.group),
@@ -94,10 +100,11 @@ def asked(request: HttpRequest) -> Asked:
     query = request.GET
     codes = listed(query, "areas", AREA_CODE, upper=True)
     show = listed(query, "show", SLUG)
-    if len(codes.items) > MOST_IN_TABLE:
+    n = len(codes.items) + len(codes.nonsense)
+    if n > MOST_IN_TABLE:
         raise Refused(
             "That is too many areas at once",
-            f"The address asks for {len(codes.items):,} areas, and a table here holds at most "
+            f"The address asks for {n:,} areas, and a table here holds at most "
             f"{MOST_IN_TABLE:,}. For all the parts of a place, open its table of parts; for other "
             "lists, make a group or use the downloads.",
             400,
@@ -112,8 +119,9 @@ def asked(request: HttpRequest) -> Asked:
     sort = query.get("sort", "").strip()[:81] or "given"
     return Asked(
         codes=tuple(codes.items),
+        names=tuple(codes.nonsense),
         show=tuple(show.items),
-        nonsense=(*codes.nonsense[:3], *show.nonsense[:3]),
+        nonsense=tuple(show.nonsense[:3]),
         group=group_token(query.get("with", "")),
         sort=sort.removeprefix("-"),
         descending=sort.startswith("-"),
@@ -139,17 +147,26 @@ class Found:
 def compare(request: HttpRequest) -> HttpResponse:
     """Show areas beside each other, and let more be added."""
     query = asked(request)
+    plain = query.group == request.GET.get("with", "")
+    if not query.add and (is_repeated(request.GET, "show", "areas") or not plain):
+        return Redirect(query.address())
     choices: list[dict[str, Any]] = []
     message = ""
+    by_name = bool(query.names)
+    if by_name:
+        query = places_named(query, request.GET)
+        if not query.add:
+            return Redirect(query.address())
     if query.add:
         onward, choices, message = added(query)
         if onward is not None:
             return Redirect(onward)
-    if is_repeated(request.GET, "show", "areas") or query.group != request.GET.get("with", ""):
-        return Redirect(query.address())
     if not query.codes:
-        return render(request, "compare.html", empty(request, query, choices, message))
-    context = page(request, build(query))
+        context = empty(request, query, choices, message)
+        return render(request, "compare.html", context, status=404 if by_name else 200)
+    found = build(query)
+    found.notices[:0] = said_twice(request.GET, "sort", "with", "add")
+    context = page(request, found)
     context["adding"] = {"q": query.add, "choices": choices, "message": message}
     return render(request, "compare.html", context)
 
@@ -159,6 +176,16 @@ def compare(request: HttpRequest) -> HttpResponse:
 def compare_file(request: HttpRequest, extension: str) -> HttpResponse:
     """Answer the table as a file."""
     query = asked(request)
+    if query.names:
+        query = places_named(query, request.GET)
+        if query.add:
+            raise Refused(
+                "A file is of places that are certain",
+                f"{shortened(query.add)} is not the code or the name of just one place. Choose it "
+                "on the page, then download.",
+                400,
+                [("Compare areas", query.address(names=(query.add, *query.names)))],
+            )
     if not query.codes:
         raise Refused(
             "No areas to compare",
@@ -218,6 +245,29 @@ def added(query: Asked) -> tuple[str | None, list[dict[str, Any]], str]:
     return None, choices, message
 
 
+def places_named(query: Asked, given: QueryDict) -> Asked:
+    """Return what is asked with the codes of the places that the address gives by name.
+
+    The first name that is not one place is asked about as if it were being added, and the others
+    stay for later. Raises Refused for more than a list of areas can be.
+    """
+    text = ",".join(given.getlist("areas")).replace(IN_FORMS, ",")
+    try:
+        # A code takes the whole line that it stands in, so each has one to itself.
+        pasted = read_pasted(CODE_IN_TEXT.sub(r"\n\1\n", text))
+    except GroupRefused as refused:
+        raise Refused("These areas cannot be read", str(refused)) from refused
+    codes = dict(Area.objects.filter(pk__in=pasted.area_ids).values_list("pk", "code"))
+    unclear = [one.text for one in pasted.unresolved if not AREA_CODE.match(one.text.upper())]
+    kept = [one.text.upper() for one in pasted.unresolved if AREA_CODE.match(one.text.upper())]
+    return replace(
+        query,
+        codes=(*(codes[pk] for pk in pasted.area_ids), *kept),
+        names=tuple(unclear[1:]),
+        add=unclear[0][:LONGEST] if unclear else query.add,
+    )
+
+
 def with_code(query: Asked, code: str) -> tuple[str, ...]:
     """Return the codes with one more, once."""
     return tuple(dict.fromkeys([*query.codes, code]))
@@ -268,9 +318,10 @@ def areas_asked(query: Asked) -> tuple[list[Area], list[str]]:
                 )
         else:
             found[area.pk] = area
-    notices += [
-        f"{shortened(bad)} is not a code or the name of a figure." for bad in query.nonsense
-    ]
+    notices += [f"{shortened(bad)} is not the name of a figure." for bad in query.nonsense]
+    if query.names:
+        some = in_words([shortened(name) for name in query.names[:3]])
+        notices.append(f"Still to be asked about: {some}.")
     if not found:
         raise Refused(
             "There is nothing to compare",
@@ -279,11 +330,6 @@ def areas_asked(query: Asked) -> tuple[list[Area], list[str]]:
             [("Compare areas", BASE)],
         )
     return list(found.values()), notices
-
-
-def nonsense(query: Asked) -> list[str]:
-    """Return a sentence for each thing that cannot be a code or a slug."""
-    return [f"{shortened(bad)} is not a code or the name of a figure." for bad in query.nonsense]
 
 
 def build(query: Asked) -> Found:
@@ -491,8 +537,8 @@ def page(request: HttpRequest, found: Found) -> dict[str, Any]:
         "themes": presenter.chooser(found.choices, query.show),
         "n_choices": len(found.choices),
         "form": {
-            "areas": ",".join(query.codes),
-            "show": ",".join(query.show),
+            "areas": IN_FORMS.join([*query.codes, *query.names]),
+            "show": IN_FORMS.join(query.show),
             "group": query.group if sheet.group is not None else "",
         },
         "ready": ready(query, areas) if on_charts else [],
@@ -544,14 +590,18 @@ def empty(
         for label, codes in EXAMPLES
         if Area.objects.filter(code__in=codes.split(",")).count() == len(codes.split(","))
     ]
-    notices = nonsense(query)
+    notices = [f"{shortened(bad)} is not the name of a figure." for bad in query.nonsense]
     return {
         "page_title": "Compare areas",
         "canonical": request.build_absolute_uri(BASE),
         "heading": "Compare areas",
         "examples": examples,
         "notices": notices,
-        "form": {"areas": "", "show": ",".join(query.show), "group": query.group},
+        "form": {
+            "areas": IN_FORMS.join(query.names),
+            "show": IN_FORMS.join(query.show),
+            "group": query.group,
+        },
         "adding": {"q": query.add, "choices": choices, "message": message},
         "most": {"charts": MOST_ON_CHARTS, "table": f"{MOST_IN_TABLE:,}",
                  "group": f"{AreaGroup.MOST:,}"},

@@ -149,9 +149,11 @@ def form_page(
     }
     if pasted is None:
         return context
-    clear = pasted.unresolved[:MOST_ASKED]
-    choices = {pk for one in clear for pk in one.choices[:20]}
     by_pk = Area.objects.in_bulk([*pasted.area_ids])
+    kinds = {form.area_type} if form.area_type else {a.area_type_id for a in by_pk.values()}
+    kind = kinds.pop() if len(kinds) == 1 else ""
+    clear = begun(pasted.unresolved[:MOST_ASKED], kind)
+    choices = {pk for one in clear for pk in one.choices[:20]}
     described = {f.area.pk: f for f in describe(list(choices), {})} if choices else {}
     lines = [f"{by_pk[pk].code} {by_pk[pk].name}" for pk in pasted.area_ids]
     questions, unknown = [], []
@@ -174,37 +176,43 @@ def form_page(
             unknown.append(one)
     lines += [one.text for one in unknown] + [one.text for one in pasted.unresolved[MOST_ASKED:]]
     context["form"]["text"] = "\n".join(lines)
-    context["understood"] = f"{len(pasted.area_ids):,}"
+    n = len(pasted.area_ids)
+    context["understood"] = "1 area was" if n == 1 else f"{n:,} areas were"
     context["repeated"] = pasted.repeated
     context["replaced"] = [r._asdict() for r in pasted.replaced]
     context["questions"] = [{"n": i, **q} for i, q in enumerate(questions)]
-    context["unknown"] = guesses(unknown, {pk: f.area for pk, f in described.items()})
+    context["unknown"] = not_taken(unknown, {pk: f.area for pk, f in described.items()})
     context["n_later"] = max(0, len(pasted.unresolved) - MOST_ASKED)
     return context
 
 
-def guesses(unknown: list[Unresolved], areas: dict[int, Area]) -> list[dict[str, Any]]:
-    """Return what was not taken and why, with the nearest names for the first few.
+def begun(unresolved: list[Unresolved], kind: str) -> list[Unresolved]:
+    """Return `unresolved` with what search finds for the first few that nothing is called like.
 
-    `areas` are those that may be meant, by id.
+    “Redcar” is too short to be like “Redcar and Cleveland”, which begins so. Of type `kind`, where
+    that is known.
     """
+    left = MOST_GUESSED
     found = []
-    for i, one in enumerate(unknown):
-        near = search(one.text, limit=3).found if i < MOST_GUESSED and not one.choices else []
+    for one in unresolved:
+        if one.reason == "unknown" and left:
+            left -= 1
+            near = [f.area.pk for f in search(one.text, limit=3, kind=kind).found]
+            one = Unresolved(one.text, "near", near) if near else one
+        found.append(one)
+    return found
+
+
+def not_taken(unknown: list[Unresolved], areas: dict[int, Area]) -> list[dict[str, Any]]:
+    """Return what was not taken, and why. `areas` are those that may be meant, by id."""
+    found = []
+    for one in unknown:
         reason = "was not found"
         if one.reason == "ended":
             reason = "has ended, and nothing is recorded as replacing it"
         elif one.reason == "other-type" and (area := areas.get(one.choices[0])):
             reason = f"is {area.name}, of another type ({type_name(area)}) than you said these are"
-        found.append(
-            {
-                "text": one.text,
-                "reason": reason,
-                "near": [
-                    {"name": f.area.name, "code": f.area.code, "parent": f.parent} for f in near
-                ],
-            }
-        )
+        found.append({"text": one.text, "reason": reason})
     return found
 
 

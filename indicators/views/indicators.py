@@ -45,7 +45,7 @@ from indicators.presenters import map as map_presenter
 from indicators.presenters.indicator import PAGE_ROWS, address
 from indicators.presenters.pages import attributions
 from indicators.views.downloads import MANY_AREAS, file_response, for_display, refused
-from indicators.views.queries import Refused, refusing
+from indicators.views.queries import Refused, refusing, said_twice
 
 LONGEST = 80
 HIGHEST_FIRST = "-value"
@@ -175,8 +175,8 @@ def find_within(result: Across, code: str) -> Area | None:
             return Area(id=at["id"], code=code, name=at["name"], area_type=wider.area_type)
     raise Refused(
         "The table cannot be cut down to that",
-        f"No country, region or authority that holds {result.chosen.edition.name.lower()} has the "
-        f"code “{code}”.",
+        f"No country, region or authority that holds "
+        f"{result.chosen.edition.area_type.name_plural} has the code “{code}”.",
         404,
         [("The whole table", address(result.indicator.slug, level=result.chosen.edition.slug))],
     )
@@ -215,6 +215,9 @@ def indicator_page(request: HttpRequest, slug: str) -> HttpResponse:
     reading = group_reading(group, chosen.series_id) if group else None
     context |= shown(result, within, group, reading)
     context["apart"] = presenter.apart_note(result, others)
+    context["notices"] = said_twice(
+        request.GET, "level", "period", "sort", "in", "q", "page", "with"
+    )
     context["table"] = table(result, query, within)
     if context["files"]:
         drawn = bool(context["map"])

@@ -34,9 +34,9 @@ from indicators.presenters import map as map_presenter
 from indicators.presenters import pages
 from indicators.presenters.asked import EVERYTHING, WORD, Asked
 from indicators.presenters.figure import Reader
-from indicators.presenters.words import long_date, url
+from indicators.presenters.words import long_date, place, url
 from indicators.views.downloads import for_display
-from indicators.views.queries import group_token
+from indicators.views.queries import group_token, said_twice, shortened
 
 UK = "K02000001"
 ENGLAND = "E92000001"
@@ -176,8 +176,11 @@ def area_profile(request: HttpRequest, code: str) -> HttpResponse:
     where, entries = standpoint(area, version), contents(version=version)
     shown_ids = chosen_figures(entries, asked)
     if request.GET.get("part") == "theme":
+        if asked.theme not in {"", EVERYTHING, *(e.theme for e in entries)}:
+            raise Http404(f"There is no theme {shortened(asked.theme)}.")
         return theme_alone(request, where, entries, shown_ids, asked, reader, version)
     found = levels_in(area, version)
+    notices = not_meant(request, area, entries, found)
     result = profile(
         area, levels=found, where=where, indicators=shown_ids, group=group, version=version
     )
@@ -197,6 +200,7 @@ def area_profile(request: HttpRequest, code: str) -> HttpResponse:
         "group_choices": pages.group_choices(result, asked),
         "answer": pages.answer(striking, reader.token)
         or pages.nothing_striking(area, result.figures),
+        "notices": notices,
         "inside": None,
         "downloads": pages.profile_downloads(area, reader.token),
         "everything_url": asked.address(theme=EVERYTHING) if shown_ids is not None else "",
@@ -250,6 +254,29 @@ def unknown_group(request: HttpRequest, area: Area) -> HttpResponse:
         ],
     }
     return render(request, "404.html", context, status=404)
+
+
+def not_meant(
+    request: HttpRequest, area: Area, entries: list[Entry], found: list[Level]
+) -> list[str]:
+    """Return a sentence for each part of the address that names nothing, or two things at once."""
+    query = request.GET
+    known = {
+        "show": ({e.slug for e in entries}, "the name of a figure that is held"),
+        "theme": ({EVERYTHING} | {e.theme for e in entries}, "the name of a theme"),
+        "inside": (
+            {level.edition.slug for level in found},
+            f"a size of area that is held inside {place(area)}",
+        ),
+    }
+    return [
+        *said_twice(query, *known, "with"),
+        *(
+            f"{shortened(query[name])} is not {what}, and was passed over."
+            for name, (slugs, what) in known.items()
+            if query.get(name) and query[name] not in slugs
+        ),
+    ]
 
 
 def chosen_figures(entries: list[Entry], asked: Asked) -> list[int] | None:

@@ -43,6 +43,7 @@ from indicators.views.queries import (
     is_repeated,
     listed,
     refusing,
+    said_twice,
     shortened,
 )
 
@@ -119,7 +120,9 @@ def parts(request: HttpRequest, code: str) -> HttpResponse:
         return onward
     if is_repeated(request.GET, "show") or query.group != request.GET.get("with", ""):
         return Redirect(query.address(base))
-    return render(request, "parts.html", page(request, build(area, query)))
+    found = build(area, query)
+    found.notices[:0] = said_twice(request.GET, "level", "sort", "rank", "with")
+    return render(request, "parts.html", page(request, found))
 
 
 @require_safe

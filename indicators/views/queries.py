@@ -12,12 +12,16 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 
 SLUG = re.compile(r"^[a-z0-9][a-z0-9-]{0,79}$")
-AREA_CODE = re.compile(r"^[A-Z0-9]{3,12}$")
+# Every code has digits; a word of capitals is somebody's name for a place.
+AREA_CODE = re.compile(r"^(?=[A-Z]*[0-9])[A-Z0-9]{3,12}$")
 GROUP_IN_ADDRESS = re.compile(r"/groups/([A-Za-z0-9_-]{16})(?:/|$)")
 MOST_INDICATORS = 50
 # Longer lists in an address are a mistake or an attack; they are refused unread.
 LONGEST_LIST = 20_000
 LONGEST_SHOWN = 60
+# A browser sends the commas of a form as three characters each, and of 500 codes that is a tenth of
+# the longest address. So forms part their lists by what browsers leave alone, and no name holds.
+IN_FORMS = "_"
 
 
 class Refused(ValueError):
@@ -71,6 +75,7 @@ class Listed:
 def listed(query: QueryDict, name: str, form: re.Pattern[str], *, upper: bool = False) -> Listed:
     """Return the distinct items of a comma-separated parameter, which may be repeated.
 
+    Items are in the case of what is looked up, and what cannot be is as it was written.
     Raises Refused where it is longer than anybody could mean.
     """
     text = ",".join(query.getlist(name))
@@ -81,13 +86,14 @@ def listed(query: QueryDict, name: str, form: re.Pattern[str], *, upper: bool = 
             "Leave some out.",
         )
     found = Listed()
-    for part in text.split(","):
-        item = part.strip().upper() if upper else part.strip().lower()
+    for part in re.split(f"[,{IN_FORMS}]", text):
+        given = part.strip()
+        item = given.upper() if upper else given.lower()
         if not item:
             continue
-        target = found.items if form.match(item) else found.nonsense
-        if item not in target:
-            target.append(item)
+        target, kept = (found.items, item) if form.match(item) else (found.nonsense, given)
+        if kept not in target:
+            target.append(kept)
     return found
 
 
@@ -103,6 +109,16 @@ def group_token(text: str) -> str:
     return found[1] if found else text.strip()[:LONGEST_SHOWN]
 
 
+def said_twice(query: QueryDict, *names: str) -> list[str]:
+    """Return a sentence for each of `names` that an address gives several values, of one taken."""
+    return [
+        f"The address gives “{name}” more than once, and not the same: "
+        f"{shortened(query[name])} is taken."
+        for name in names
+        if len(set(query.getlist(name))) > 1
+    ]
+
+
 def is_repeated(query: QueryDict, *names: str) -> bool:
-    """Return whether a form sent a list one item at a time, which reads badly in an address."""
-    return any(len(query.getlist(name)) > 1 for name in names)
+    """Return whether a list is as forms send it, which reads badly in an address."""
+    return any(len(query.getlist(n)) > 1 or IN_FORMS in query.get(n, "") for n in names)

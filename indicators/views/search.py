@@ -48,5 +48,5 @@ def choices(request: HttpRequest) -> tuple[str, int, list[str]]:
 @require_safe
 def suggest(request: HttpRequest) -> JsonResponse:
     """Answer the first few places for the search box as the reader types."""
-    answer = search(request.GET.get("q", ""), SUGGESTIONS)
-    return JsonResponse(presenter.suggestions(answer))
+    question = clean(request.GET.get("q", ""))
+    return JsonResponse(presenter.suggestions(question, search(question, SUGGESTIONS)))

@@ -136,6 +136,41 @@ def test_a_place_is_found_in_the_place_that_holds_it():
     assert set(codes("Ashby 001, Ashby")) == {NEIGHBOURHOODS[0]}
 
 
+def test_a_ward_is_found_in_the_country_of_its_authority():
+    assert codes("Dale Upper, Scotland") == [WARDS[6]]
+    assert codes("Upper, England") == [WARDS[0], WARDS[2], WARDS[4]]
+    assert codes("Dale 001, Scotland") == [NEIGHBOURHOODS[12]]
+    assert WARDS[6] not in codes("Upper, South")
+
+
+def test_names_that_areas_had_in_law_lead_to_them():
+    add("S12000013", "Na h-Eileanan Siar", "authority")
+    add("N09000005", "Derry City and Strabane", "authority")
+    assert codes("Western Isles") == ["S12000013"]
+    assert codes("londonderry") == ["N09000005"]
+
+
+@pytest.mark.parametrize(
+    ("question", "name", "name_cy"),
+    [
+        ("Middlesboro", "Middlesbrough", ""),
+        ("Edinborough", "City of Edinburgh", ""),
+        ("Caredydd", "Cardiff", "Caerdydd"),
+    ],
+)
+def test_a_borough_however_it_is_written_and_a_welsh_name_misspelt(question, name, name_cy):
+    # More of these are alike, letter for letter, than are looked at one by one.
+    Area.objects.bulk_create(
+        Area(code=f"E05009{i:03}", name=f"{first}borough", area_type_id="ward", valid_from=START)
+        for i, first in enumerate(f"{a}{b}n{c}" for a in "BDGHL" for b in "aeiou" for c in "bdt")
+    )
+    add("E06000997", name, "authority")
+    Area.objects.filter(code="E06000997").update(name_cy=name_cy)
+    answer = search(question)
+    assert answer.guess
+    assert answer.found[0].area.code == "E06000997"
+
+
 def test_and_is_written_as_one_likes_and_saint_too():
     add("E06000998", "Rust and Oak", "authority")
     add("E05000997", "St. Ives & Sea", "ward")

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from urllib.parse import urlencode
 
 import pytest
 
@@ -11,6 +12,8 @@ from areas.models import Area
 from indicators.insight.comparison import comparison, places_of
 from indicators.insight.live import key_of
 from indicators.models import Indicator, LiveSeries, Observation
+from indicators.views.compare import MOST_IN_TABLE
+from indicators.views.queries import MOST_INDICATORS
 from tests.conftest import NOON, shares
 from tests.tiny_uk import COUNCILS, NEIGHBOURHOODS, WARDS
 
@@ -184,15 +187,18 @@ def test_ended_codes_give_way_to_what_followed_with_a_note(several, client):
 @pytest.mark.parametrize(
     ("query", "status", "said"),
     [
-        ("?areas=NOPE", 404, "No area has the code NOPE"),
-        ("?areas=%3Cscript%3E", 200, "is not a code"),
-        ("?areas=%3Cscript%3E,E06000901&show=share", 200, "is not a code"),
+        ("?areas=NOPE9", 404, "No area has the code NOPE9"),
+        ("?areas=NOPE", 404, "No place was found for “NOPE”"),
+        ("?areas=%3Cscript%3E", 404, "No place was found for “&lt;script&gt;”"),
+        ("?areas=%3Cscript%3E,E06000901&show=share", 200, "No place was found for “&lt;script"),
         (f"?areas={FOUR},E06999999&show=share", 200, "No area has the code E06999999: it is left"),
         (f"?areas={FOUR}&show=nope", 400, "“nope” is not the name of a figure"),
         (f"?areas={FOUR}&show=share,nope", 200, "“nope” is not the name of a figure"),
         (f"?areas={FOUR}&show=share&sort=-pay", 200, "cannot be sorted by “pay”"),
         (f"?areas={FOUR}&with=AAAAAAAAAAAAAAAA", 200, "There is no group at"),
-        ("?areas=" + ",".join(f"E05{n:06}" for n in range(701)), 400, "at most 700"),
+        ("?areas=" + ",".join(f"E05{n:06}" for n in range(501)), 400, "at most 500"),
+        ("?areas=" + ",".join(f"Place {chr(97 + n % 26)}{n}" for n in range(501)), 400, "most 500"),
+        ("?areas=" + "x" * 5_000, 404, "No place was found"),
         ("?areas=" + "E06000901," * 3_000, 400, "too long"),
         (f"?areas={FOUR}&show=" + ",".join(f"i{n}" for n in range(51)), 400, "at most 50"),
         (f"?areas={FOUR},{FOUR},{FOUR}&show=share", 200, "4 local authorities compared"),
@@ -212,6 +218,48 @@ def test_a_form_is_led_to_the_address_that_says_the_same(several, client):
         302,
         f"/compare/?areas={FOUR}&show=share,pay",
     )
+
+
+def test_places_may_be_named_in_the_address(several, client):
+    response = client.get("/compare/?areas=Ashby,e06000902,%20cedar&show=share")
+    assert (response.status_code, response.url) == (
+        302,
+        f"/compare/?areas={COUNCILS[0]},{COUNCILS[1]},{COUNCILS[2]}&show=share",
+    )
+    file = client.get("/compare.csv?areas=Ashby,Cedar&show=share").content.decode()
+    assert [row.split(",")[0] for row in file.splitlines()[1:]] == [COUNCILS[0], COUNCILS[2]]
+
+
+def test_a_name_that_is_not_one_place_is_asked_about_and_the_others_wait(several, client):
+    Area.objects.filter(code=COUNCILS[2]).update(name="Birch")
+    page = get(client, "?areas=Birch,Ashby,Atlantis&show=share")
+    assert "Which “Birch” do you mean?" in page
+    assert "Still to be asked about: “Atlantis”." in words(page)
+    chosen = f"/compare/?areas={COUNCILS[0]},{COUNCILS[2]},Atlantis&show=share"
+    assert f'href="{chosen.replace("&", "&amp;")}"' in page
+    assert "No place was found for “Atlantis”" in client.get(chosen).content.decode()
+    file = client.get("/compare.csv?areas=Birch,Ashby&show=share")
+    assert file.status_code == 400
+    assert "“Birch” is not the code or the name of just one place" in file.content.decode()
+
+
+def test_forms_at_the_stated_limits_send_what_a_server_takes(several, client):
+    page = get(client, f"?areas={FOUR}&show=share,pay")
+    hidden = dict(re.findall(r'type="hidden" name="(areas|show)" value="([^"]*)"', page))
+    assert urlencode(hidden) == f"areas={FOUR.replace(',', '_')}&show=share_pay"
+    sent = client.get("/compare/", hidden)
+    assert (sent.status_code, sent.url) == (302, f"/compare/?areas={FOUR}&show=share,pay")
+    codes = "_".join(f"E05{n:06}" for n in range(MOST_IN_TABLE))
+    figures = [("show", "x" * 50)] * MOST_INDICATORS
+    line = f"GET /compare/?{urlencode([('areas', codes), ('with', 'A' * 16)])} HTTP/1.1\r\n"
+    assert len(line) + sum(len(f"&{k}={v}") for k, v in figures) <= 8190
+
+
+def test_the_middle_of_the_peers_has_its_unit(make_indicator, put_live, client):
+    make_indicator("pay", aggregation="none", unit="£", prefix="£", decimals=0)
+    put_live(shares(SIXTEEN, indicator="pay"), "pay")
+    page = words(get(client, f"?areas={NEIGHBOURHOODS[0]},{NEIGHBOURHOODS[1]}&show=pay"))
+    assert re.search(r"half of them at £\d+ or less", page)
 
 
 def test_a_group_has_a_lane_of_its_own(several, client):

@@ -201,6 +201,18 @@ def test_what_is_not_clear_is_asked_and_nothing_is_kept(client):
     assert sorted(members) == sorted(COUNCILS[:3])
 
 
+def test_the_beginning_of_a_name_is_offered_as_a_choice(client):
+    Area.objects.filter(code=COUNCILS[1]).update(name="Birch and Cleveland-on-Sea")
+    page = post(client, text="Ashby, Birch, Cedar").content.decode()
+    assert "Nothing is called “Birch”. Did you mean one of these?" in page
+    # Only of the type that the others are: the wards begin so too.
+    assert re.findall(r'name="pick-0" value="([^"]*)"', page) == [COUNCILS[1], ""]
+    assert "2 areas were understood" in page
+    assert "1 area was understood." in post(client, text="Ashby, Atlantis").content.decode()
+    answered = post(client, **{"text": "Ashby, Cedar", "ask-0": "Birch", "pick-0": COUNCILS[1]})
+    assert answered.status_code == 302
+
+
 def test_a_code_of_another_type_than_was_chosen_is_said_to_be_so(client):
     fields = {"text": f"{COUNCILS[0]}\n{COUNCILS[1]}", "area_type": "ward"}
     response = post(client, **fields)
@@ -230,7 +242,10 @@ def test_a_question_without_an_answer_is_asked_again(client):
         ({"text": "Ashby"}, "at least two"),
         ({"text": "x," * 100_001}, "longer than"),
         ({"text": "x\n" * 5_000}, "at most 2,000"),
-        ({"text": "E06000901\nE05000901"}, "one type"),
+        (
+            {"text": "E06000901\nE05000901\nE05000902"},
+            "one type, and these are 2 wards, 1 local authority",
+        ),
     ],
 )
 def test_a_list_that_cannot_be_a_group_gets_a_sentence(client, fields, said):

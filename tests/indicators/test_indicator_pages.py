@@ -27,7 +27,7 @@ from areas.roster import folded, roster
 from indicators.exports.files import FORMATS
 from indicators.insight import indicator as insight
 from indicators.insight.live import data_version
-from indicators.models import Indicator, Licence, Observation
+from indicators.models import Dataset, Indicator, Licence, Observation
 from indicators.presenters import indicator as presenter
 from indicators.presenters.words import number, numbers
 from indicators.views import downloads
@@ -231,6 +231,46 @@ def test_an_area_that_the_series_says_nothing_of_is_said_to_be_not_held(
     assert block["missing"] == ["", "", "", "not held"]
     listed = client.get("/map/authority/share.json?within=K02000001").json()
     assert listed["missing"] == block["missing"]
+
+
+def test_no_data_always_says_why(make_indicator, put_live, client):
+    make_indicator(scope="E92000001", aggregation="none")
+    for year in ("2020", "2021"):
+        at = {"codes": COUNCILS[:2], "edition": "authority", "period": f"{year}-03-21"}
+        put_live(shares([3.0, 1.0], **at), f"s{year}")
+    at = {"codes": ("E12000901", "E12000902"), "edition": "region", "period": "2021-03-21"}
+    put_live(shares([None, 2.0], **at, markers=["c", ""]), "regions")
+    text = words(page_of(client, "/indicators/share/?level=authority"))
+    assert "Held for 2 of the 3 local authorities of England, and comparable in England" in text
+    assert "no data: not held" in text
+    assert "no data: none has a figure" in text
+    assert "no data: suppressed to protect people's privacy" in text.replace("&#39;", "'")
+    assert text.count("no data") == text.count("no data: ")
+    reply = client.get("/indicators/share/table.csv?level=authority")
+    rows = list(csv.DictReader(io.StringIO(reply.content.decode())))
+    assert [(r["value"], r["marker"]) for r in rows] == [("3.0", ""), ("1.0", ""), ("", "not held")]
+    notes = client.get("/indicators/share/table.notes.csv?level=authority").content.decode()
+    assert "what is held here says nothing of the area" in notes
+
+
+def test_words_of_the_page_keep_capitals_and_grammar(live, client):
+    text = words(page_of(client, "/indicators/share/?in=E99", 404))
+    assert "No country, region or authority that holds local authorities has the code “E99”" in text
+    Dataset.objects.update(cadence="Irregular")
+    text = words(page_of(client, "/indicators/share/"))
+    assert "How often it is issued: irregular." in text
+
+
+def test_an_address_that_says_two_things_is_told_which_is_taken(live, client):
+    text = words(page_of(client, "/indicators/share/?level=ward&level=lsoa"))
+    assert "The address gives “level” more than once, and not the same: “lsoa” is taken." in text
+    assert "more than once" not in page_of(client, "/indicators/share/?level=lsoa&level=lsoa")
+
+
+def test_the_map_is_told_where_its_figures_are_from(live, client):
+    for address in ("share/all.json", f"share.json?within={COUNCILS[0]}"):
+        said = client.get(f"/map/lsoa/{address}").json()["source"]
+        assert re.fullmatch(r"Source: Office for Tests, .*The first.*\. Thank us\.", said)
 
 
 def test_ranks_and_the_table_stop_at_the_scope(make_indicator, put_live, client):

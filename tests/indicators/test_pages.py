@@ -175,6 +175,35 @@ def test_suggestions_are_the_first_of_the_results(client):
     assert len(found) <= 8
 
 
+def test_suggestions_say_when_there_are_none(client):
+    said = client.get("/search/suggest", {"q": "Atlantis"}).json()
+    assert said["results"] == []
+    assert said["message"].startswith("No place was found for “Atlantis”.")
+    assert client.get("/search/suggest", {"q": " "}).json()["message"] == ""
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("?show=nope", "“nope” is not the name of a figure that is held, and was passed over."),
+        ("?theme=nope", "“nope” is not the name of a theme"),
+        ("?inside=nope", "“nope” is not a size of area that is held inside Ashby"),
+        ("?show=%3Cb%3E", "“&lt;b&gt;” is not the name of a figure"),
+        ("?show=share&show=nope", "gives “show” more than once, and not the same: “nope” is taken"),
+        ("?with=neighbours&with=neighbours&show=share", ""),
+    ],
+)
+def test_an_address_that_names_nothing_is_told_so(live, client, query, said):
+    page = client.get(f"/areas/{COUNCILS[0]}/{query}").content.decode()
+    assert said in page
+    assert ("passed over" in page or "is taken" in page) == bool(said)
+
+
+def test_a_part_of_a_page_that_is_not_there_is_not_another_part(live, client):
+    assert client.get(f"/areas/{COUNCILS[0]}/?part=theme&theme=nope").status_code == 404
+    assert client.get(f"/areas/{COUNCILS[0]}/?part=theme&theme=people").status_code == 200
+
+
 @pytest.mark.parametrize(
     "address", ["/", f"/areas/{COUNCILS[0]}/", "/search/?q=ashby", "/areas/NOPE/"]
 )

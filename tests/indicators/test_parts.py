@@ -145,6 +145,27 @@ def test_ranks_count_from_the_highest_among_the_rows(several, client):
     ]
 
 
+@pytest.mark.parametrize("descending", [False, True])
+def test_figures_printed_alike_are_sorted_as_they_are_ranked(several, put_live, client, descending):
+    # By name, which broke such ties before, these would stand the other way round.
+    codes = sorted(NEIGHBOURHOODS[:4], key=lambda c: Area.objects.get(code=c).name)
+    values = [2.04, 1.96, 2.0, 5.0] if descending else [2.0, 1.96, 1.4, 2.04]
+    value_of = dict(zip(codes, values, strict=True))
+    close = [value_of.get(code, 9.0) for code in NEIGHBOURHOODS]
+    put_live(shares(close, period="2023-03-21"), "close")
+    query = f"?level=lsoa&show=share&rank=1&sort={'-' if descending else ''}share"
+    shown = [row for row in rows_of(get(client, query)) if row[-1]]
+    ranks = [int(row[-1].lstrip("=")) for row in shown]
+    assert [row[1] for row in shown].count("2.0") == 3
+    assert ranks == sorted(ranks, reverse=not descending)
+    filed = [r["share_rank"] for r in table(client, query) if r["share_rank"]]
+    assert filed == [str(rank) for rank in ranks]
+    # The browser sorts by what is printed, then by this.
+    told = re.findall(r'data-t="(\d)">2\.0<', get(client, query))
+    assert told == sorted(told, reverse=descending)
+    assert len(set(told)) == 3
+
+
 def test_columns_to_begin_with_are_those_that_have_figures(several, client):
     page = get(client, "?level=lsoa")
     assert "Share" in page
@@ -190,6 +211,7 @@ def test_codes_in_small_letters_and_ended_ones_lead_on(several, client):
         ("?show=share&sort=pay", 200, "cannot be sorted by “pay”"),
         ("?with=AAAAAAAAAAAAAAAA", 200, "There is no group at “AAAAAAAAAAAAAAAA”"),
         ("?with=neighbours", 200, "areas are held that touch"),
+        ("?level=ward&level=lsoa", 200, "gives “level” more than once, and not the same: “lsoa”"),
         ("?rank=maybe&sort=--share&show=,,,share,,", 200, "Share"),
     ],
 )
@@ -248,6 +270,14 @@ def test_a_group_stands_on_top_combined(several, client):
 
 
 # Files
+
+
+def test_a_figure_that_is_not_held_is_not_an_empty_cell_without_a_reason(several, client):
+    rows = table(client, "?level=lsoa&show=pay", code="S12000901")
+    assert {(r["pay"], r["pay_marker"]) for r in rows} == {("", "not held")}
+    query = "level=lsoa&show=pay"
+    notes = client.get(f"/areas/S12000901/parts.notes.csv?{query}").content.decode()
+    assert "what is held here says nothing of the area" in notes
 
 
 def table(client, query: str = "", code: str = COUNCILS[0]) -> list[dict[str, str]]:

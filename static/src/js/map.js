@@ -237,6 +237,8 @@ export function start(panel) {
       fit();
     });
   }
+  const asAt = () =>
+    `Levelup, as at ${new Date().toLocaleDateString("en-GB", { day: "numeric", month: "long", year: "numeric" })},`;
   const save = find("picture");
   save.hidden = false;
   save.addEventListener("click", async () => {
@@ -247,7 +249,9 @@ export function start(panel) {
         .filter(Boolean)
         .join(": "),
       legend: areas.values.legend,
-      source: [config.attribution, location.origin + location.pathname].filter(Boolean).join(" "),
+      source: [areas.values.source, config.attribution, config.basemap?.attribution, asAt(), location.origin + location.pathname + location.search]
+        .filter(Boolean)
+        .join(" "),
       colours: layer.options.colours,
     });
     const link = document.createElement("a");

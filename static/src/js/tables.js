@@ -22,7 +22,10 @@ function sortBy(sort) {
     const cell = row.cells[column];
     return cell.classList.contains("no") ? null : figure(cell.textContent);
   };
-  body.append(...(key === "name" ? (descending ? byName.reverse() : byName) : ordered(byName, value, descending)));
+  // Of figures that are printed alike, which is the higher: the server knows, and says so.
+  const unrounded = (row) => Number(row.cells[column].dataset.t ?? 0);
+  const byFigure = () => ordered(ordered(byName, unrounded, descending), value, descending);
+  body.append(...(key === "name" ? (descending ? byName.reverse() : byName) : byFigure()));
   for (const other of links) other.closest("th").removeAttribute("aria-sort");
   link.closest("th").setAttribute("aria-sort", descending ? "descending" : "ascending");
   history.replaceState(null, "", sortedAddress(location.pathname + location.search, sort));
