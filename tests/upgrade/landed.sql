@@ -273,7 +273,7 @@ COPY public.areas_boundary (id, geometry, area_id, edition_id) FROM stdin;
 34	0106000020346C000001000000010300000001000000050000000000000080A8184100000000A0551E410000000080A818410000000040651E4100000000E09818410000000040651E4100000000E098184100000000A0551E410000000080A8184100000000A0551E41	34	7
 \.
 COPY public.auth_user (id, password, last_login, is_superuser, username, first_name, last_name, email, is_staff, is_active, date_joined) FROM stdin;
-1	!	\N	t	admin				t	t	2026-11-25 01:58:25.837835+00
+1	!	\N	t	admin				t	t	2026-11-28 23:43:42.305827+00
 \.
 COPY public.areas_geographyfile (id, kind, options, file_name, sha256, size, status, report, uploaded_at, confirmed_at, confirmed_by_id, uploaded_by_id) FROM stdin;
 \.
@@ -325,8 +325,8 @@ COPY public.indicators_bucket (id, shared, n_series, rows, release_id) FROM stdi
 COPY public.indicators_theme (slug, name, "order") FROM stdin;
 people	Pobl â chŵn	0
 \.
-COPY public.indicators_indicator (id, slug, name, short_name, definition, method, caveats, unit, prefix, decimals, multiplier, polarity, aggregation, numerator_name, denominator_name, headline, missions, capitals, scope_id, theme_id) FROM stdin;
-1	share	Share	Share	Some residents as a share of all.			%		1	100	none	ratio			t	{}	{}	1	people
+COPY public.indicators_indicator (id, slug, name, short_name, definition, method, caveats, unit, prefix, decimals, multiplier, polarity, aggregation, numerator_name, denominator_name, headline, missions, capitals, scope_id, theme_id, summary, summary_of_id) FROM stdin;
+1	share	Share	Share	Some residents as a share of all.			%		1	100	none	ratio			t	{}	{}	1	people		\N
 \.
 COPY public.indicators_period (id, start, "end", kind, label) FROM stdin;
 1	2021-03-21	2021-03-21	point	21 March 2021
@@ -490,19 +490,19 @@ COPY public.indicators_releasefile (id, "position", name, sha256, size, release_
 \.
 COPY public.indicators_savedlayout (id, slug, name, mapping, saved_at, dataset_id, saved_by_id) FROM stdin;
 \.
-COPY public.indicators_seriesinput (id, input_id, overlap_set_id, series_id) FROM stdin;
-1	65536	2	65537
-2	65536	1	65538
-3	65537	5	65539
-4	65537	4	65540
-5	65541	2	65542
-6	65541	1	65543
-7	65542	5	65544
-8	65542	4	65545
-9	65546	2	65547
-10	65546	1	65548
-11	65547	5	65549
-12	65547	4	65550
+COPY public.indicators_seriesinput (id, input_id, overlap_set_id, series_id, total_after, total_before) FROM stdin;
+1	65536	2	65537	\N	\N
+2	65536	1	65538	\N	\N
+3	65537	5	65539	\N	\N
+4	65537	4	65540	\N	\N
+5	65541	2	65542	\N	\N
+6	65541	1	65543	\N	\N
+7	65542	5	65544	\N	\N
+8	65542	4	65545	\N	\N
+9	65546	2	65547	\N	\N
+10	65546	1	65548	\N	\N
+11	65547	5	65549	\N	\N
+12	65547	4	65550	\N	\N
 \.
 COPY public.indicators_standing_b1 (series_id, area_id, group_area_id, rank, tied, out_of) FROM stdin;
 65540	5	1	1	1	2
