@@ -63,7 +63,7 @@ SELECT a.id, CASE WHEN exact AND {LASTS} THEN 0 WHEN exact AND wide THEN 1
     WHEN {LASTS} THEN 2 ELSE 3 END AS turn
 FROM areas_area a JOIN areas_areatype t ON t.slug = a.area_type_id
 CROSS JOIN LATERAL (
-    SELECT %(folded)s IN (a.folded, a.folded_cy) OR a.id = ANY(%(former)s) AS exact,
+    SELECT %(folded)s IN (a.folded, a.folded_cy) OR a.id = ANY(%(renamed)s) AS exact,
         t.rank <= (SELECT rank FROM areas_areatype WHERE slug = 'authority') AS wide,
         a.folded LIKE %(begins)s OR a.folded_cy LIKE %(begins)s AS begins,
         ' ' || a.folded || ' ' LIKE %(whole_word)s AS whole_word
@@ -406,7 +406,13 @@ def _pattern(text: str, kind: str) -> dict[str, Any] | None:
     pattern = " ".join("%" if word in {"and", "&"} and i > 0 else word for i, word in
                        enumerate(safe))  # fmt: skip
     known = [*former_names().items(), *other_names()]
-    former = [code for name, code in known if name.casefold().startswith(folded)]
+    former = {}
+    if len(folded) >= 3:
+        begun = [(n.casefold(), code) for n, code in known if n.casefold().startswith(folded)]
+        ids = dict(
+            Area.objects.filter(code__in=[c for _, c in begun]).values_list("code", "pk")
+        ) if begun else {}  # fmt: skip
+        former = {ids[code]: name for name, code in begun if code in ids}
     return {
         "folded": folded,
         "begins": f"{pattern}%",
@@ -414,9 +420,9 @@ def _pattern(text: str, kind: str) -> dict[str, Any] | None:
         "whole_word": f"% {pattern} %",
         "words": safe,
         "long": len(folded) >= 3,
-        "former": list(Area.objects.filter(code__in=former).values_list("pk", flat=True))
-        if former and len(folded) >= 3
-        else [],
+        "former": list(former),
+        # The beginning of a name of old is not as good as the whole: “West” is no Western Isles.
+        "renamed": [pk for pk, name in former.items() if name == folded],
         "kind": kind,
         "enough": str(LIKE_ENOUGH),
     }

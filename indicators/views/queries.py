@@ -113,7 +113,7 @@ def said_twice(query: QueryDict, *names: str) -> list[str]:
     """Return a sentence for each of `names` that an address gives several values, of one taken."""
     return [
         f"The address gives “{name}” more than once, and not the same: "
-        f"{shortened(str(query[name]))} is taken."
+        f"{shortened(str(query.get(name)))} is taken."
         for name in names
         if len(set(query.getlist(name))) > 1
     ]

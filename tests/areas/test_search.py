@@ -148,6 +148,8 @@ def test_names_that_areas_had_in_law_lead_to_them():
     add("N09000005", "Derry City and Strabane", "authority")
     assert codes("Western Isles") == ["S12000013"]
     assert codes("londonderry") == ["N09000005"]
+    add("E07000999", "West Ash", "authority")
+    assert codes("west") == ["E07000999", "S12000013"]
 
 
 @pytest.mark.parametrize(
