@@ -569,7 +569,7 @@ class Runs:
         """Let the disk of the database be full while observations are copied."""
         from django.db import connection
 
-        release = self.bring(self.file, "checked")
+        release = self.bring(self.large, "checked")  # With a partition of its own.
         before, began = self.on.live(), time.monotonic()
         place = HOME / "small"
         with mounted(place, TABLESPACE_MB):
@@ -598,6 +598,7 @@ class Runs:
                 plain.execute("DROP TABLESPACE small")
         self.step(release, "stage", "staged")
         self.expect_live(before, self.on.live(), "the database's disk was full")
+        self.reject(release)
         self.expect_clean("the database's disk was full")
         self.note("disk full (database)", "stage", f"{TABLESPACE_MB} MB for its partition",
                   f"“{failure}”; then staged", began)  # fmt: skip
