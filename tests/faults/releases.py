@@ -542,8 +542,8 @@ class Runs:
         self.note("disk full (files)", "receive", "2 MB left", "a sentence; then received", began)
         for todo, status, left, what in (
             ("check", "received", 0, "none left"),
-            ("check", "received", 1 * MB, "1 MB left"),
-            ("check", "received", 3 * MB, "3 MB left"),
+            ("check", "received", MB // 32, "32 KB left"),
+            ("check", "received", MB // 4, "256 KB left"),
             ("stage", "checked", 0, "none left, at the preview"),
         ):
             began = time.monotonic()
@@ -569,7 +569,7 @@ class Runs:
         """Let the disk of the database be full while observations are copied."""
         from django.db import connection
 
-        release = self.bring(self.file, "checked")
+        release = self.bring(self.large, "checked")  # With a partition of its own.
         before, began = self.on.live(), time.monotonic()
         place = HOME / "small"
         with mounted(place, TABLESPACE_MB):
@@ -598,6 +598,7 @@ class Runs:
                 plain.execute("DROP TABLESPACE small")
         self.step(release, "stage", "staged")
         self.expect_live(before, self.on.live(), "the database's disk was full")
+        self.reject(release)
         self.expect_clean("the database's disk was full")
         self.note("disk full (database)", "stage", f"{TABLESPACE_MB} MB for its partition",
                   f"“{failure}”; then staged", began)  # fmt: skip
@@ -777,14 +778,14 @@ def mounted(place: Path, megabytes: int) -> Iterator[None]:
 
 def fill(filler: Path, left: int) -> None:
     """Fill a disk up to `left` bytes."""
-    with filler.open("wb") as out, suppress(OSError):
+    with suppress(OSError), filler.open("wb", buffering=0) as out:
         while True:
             out.write(bytes(MB))
-            out.flush()
     free = os.statvfs(filler.parent)
     size = filler.stat().st_size + free.f_bavail * free.f_frsize
-    with suppress(OSError):
-        os.posix_fallocate(os.open(filler, os.O_RDWR), 0, size)
+    # Closed again: a file that is held open takes up its place also once it is taken away.
+    with filler.open("r+b") as out, suppress(OSError):
+        os.posix_fallocate(out.fileno(), 0, size)
     if left:
         os.truncate(filler, size - left)
 

@@ -7,6 +7,7 @@ parent reads only those.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -42,6 +43,8 @@ LOOK_EVERY = 0.05
 GROWN = 3  # Columns of text in memory are larger than the text of a file.
 # How whoever stops the machine, or the site, tells a process to end.
 TOLD_TO_END = {-signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP}
+# How the process says that what it read found no room.
+DISK_FULL = 28
 # What the process may know of its surroundings.
 KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "SYSTEMROOT")
 
@@ -60,7 +63,8 @@ def in_subprocess(
     name of each file as it is begun. What exceeds a limit, or takes the process down, is a problem
     of the file that was being read, and nothing of the reading is kept.
 
-    Raises Interrupted where the process was told to end from outside: to be read another time.
+    Raises Interrupted where the process was told to end from outside, and OSError where the disk
+    was full: to be read another time.
     """
     limits = limits or Limits()
     names = list(names or [path.name for path in paths])
@@ -137,6 +141,8 @@ def watched(
         return None
     if process.returncode in TOLD_TO_END:
         raise Interrupted
+    if process.returncode == DISK_FULL:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     return stopped("reader-failed", at[0], "made its reader fail")
 
 

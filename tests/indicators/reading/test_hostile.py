@@ -385,3 +385,9 @@ def test_a_reader_that_is_told_to_end_is_no_fault_of_the_file_but_one_that_is_ki
     else:
         reading = in_subprocess([given(tmp_path, "a.csv", CSV)], tmp_path)
         assert codes(reading) == ["reader-failed"]
+
+
+def test_a_full_disk_is_no_fault_of_the_file(tmp_path):
+    (tmp_path / "table-0000.parquet").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        in_subprocess([given(tmp_path, "a.csv", CSV)], tmp_path)
