@@ -753,7 +753,9 @@ def add_up(below: Staged, step: OverlapSet, target: Edition, geography: Geograph
         column[beyond] = np.nan
     if np.isnan(whole.value).all():
         return None
-    row = (whole.present > 0) & ~beyond
+    # Where none of its parts has a figure, an area has a row that says so.
+    reached = np.bincount(link.parent[columns.row[link.member]], minlength=len(beyond)) > 0
+    row = reached & ~beyond
     unknown = np.where(whole.suppressed, POSITION["c"], POSITION["x"])
     return Staged(
         indicator=below.indicator,
@@ -770,7 +772,7 @@ def add_up(below: Staged, step: OverlapSet, target: Edition, geography: Geograph
             row=row,
             expected=whole.expected,
             present=whole.present,
-            inside=~beyond,
+            inside=~beyond & geography.inside(target, below.indicator.scope),
         ),
         origin=Series.Origin.AGGREGATE,
         source=below,
@@ -844,7 +846,8 @@ def sum_up(
     if np.isnan(value).all():
         return None
     nothing = np.full(n, np.nan)
-    row = (present > 0) & ~beyond
+    reached = np.bincount(parent[columns.row[member]], minlength=n) > 0
+    row = reached & ~beyond
     unknown = np.where(suppressed, POSITION["c"], POSITION["x"])
     return Staged(
         indicator=indicator,
@@ -861,7 +864,7 @@ def sum_up(
             row=row,
             expected=expected,
             present=present,
-            inside=~beyond,
+            inside=~beyond & geography.inside(target, indicator.scope),
         ),
         origin=Series.Origin.AGGREGATE,
         source=below,
