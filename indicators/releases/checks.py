@@ -199,7 +199,7 @@ def unknown_codes(case: Case) -> pl.DataFrame:
 
 def no_codes(case: Case) -> pl.DataFrame:
     """A file none of whose rows can be placed."""
-    each = case.frame.group_by("file", "sheet").agg(
+    each = case.frame.group_by("file", "sheet", maintain_order=True).agg(
         (pl.col("edition") != "").sum().alias("placed"), pl.len(), pl.col("row").min(),
         pl.col("given").first(), pl.col("code").first(),
     )  # fmt: skip
@@ -356,7 +356,7 @@ def missing_areas(case: Case) -> pl.DataFrame:
     here = (
         case.frame.filter(pl.col("edition") != "")
         .with_columns(nation)
-        .group_by([*SERIES, "_nation"])
+        .group_by([*SERIES, "_nation"], maintain_order=True)
         .agg(
             pl.col("code").n_unique().alias("here"), pl.col("file").first(),
             pl.col("sheet").first(), pl.col("row").first(),
@@ -365,7 +365,7 @@ def missing_areas(case: Case) -> pl.DataFrame:
     sizes = case.known.members.group_by("edition", nation).agg(
         pl.col("code").n_unique().alias("size")
     )
-    few = here.join(sizes, on=["edition", "_nation"]).filter(
+    few = here.join(sizes, on=["edition", "_nation"], maintain_order="left").filter(
         (pl.col("here") < pl.col("size")) & (pl.col("here") >= 0.5 * pl.col("size"))
     )
     each = few.group_by(

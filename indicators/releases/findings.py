@@ -28,7 +28,7 @@ def as_frame(problems: Iterable[Problem]) -> pl.DataFrame:
 
 
 def gather(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """Return frames of problems as one, errors first, each code together, in the files' order."""
+    """Return frames of problems as one: errors first, each code together, by file and row."""
     conformed = [
         frame.with_columns(
             pl.lit(None, dtype=kind).alias(name)
@@ -44,13 +44,17 @@ def gather(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
     # A cell may hold a book, or what moves a terminal's cursor: sentences are for people.
     told = (
         pl.col("sentence")
-        .str.replace_all(r"[\s\p{Cc}\p{Cf}]+", " ")
+        .str.replace_all(r"[\p{C}\p{Z}\s]+", " ")
         .str.replace_all(r"“([^”]{100})[^”]{20,}”", "“${1}…”")
     )
     short = pl.when(told.str.len_chars() > LONGEST).then(
         told.str.slice(0, LONGEST) + pl.lit("….")
     ).otherwise(told)  # fmt: skip
-    return every.with_columns(short.alias("sentence")).sort("kind", "code", maintain_order=True)
+    # Wholly in order, so that the same files are always told of in the same words.
+    return every.with_columns(short.alias("sentence")).sort(
+        ["kind", "code", "file", "sheet", "row", "column", "area", "value", "sentence"],
+        nulls_last=True,
+    )
 
 
 def counted(frame: pl.DataFrame) -> dict[str, dict[str, Any]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import unicodedata
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -263,7 +264,9 @@ def test_any_file_is_figures_or_sentences_and_the_same_twice(tmp_path, dataset, 
     frame = pl.DataFrame(found["problems"], schema=findings.SCHEMA, orient="row")
     for sentence in [*frame["sentence"], *([found["refused"]] if "refused" in found else [])]:
         assert sentence.endswith(".")
-        assert sentence.isprintable()
+        # Python may not know of characters that were given since.
+        kinds = {unicodedata.category(c) for c in sentence if not c.isprintable()}
+        assert kinds <= {"Cn"}
         assert len(sentence) <= findings.LONGEST + 2
     # Whatever came of it, there is a figure, or something that says why there is none.
     assert found["figures"] or not frame.is_empty()

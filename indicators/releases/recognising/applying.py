@@ -351,7 +351,7 @@ class TableRows:
         asked = rows.select(
             period_text_of(period).alias("_text"), kinds.fill_null("").alias("_kind")
         )
-        for kind, texts in asked.unique().group_by("_kind"):
+        for kind, texts in asked.unique(maintain_order=True).group_by("_kind", maintain_order=True):
             said = str(kind[0])
             if not said and self.kept_kind:
                 said = self.kept_kind

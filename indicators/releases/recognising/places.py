@@ -148,7 +148,7 @@ def best_type(texts: pl.Series, known: Known, parents: bool = False) -> tuple[st
         each.group_by("type")
         .agg(pl.len(), pl.col("text").alias("texts"))
         .join(known.types.group_by("type").len("size"), on="type")
-    ).sort(["len", "size"], descending=[True, False])
+    ).sort(["len", "size", "type"], descending=[True, False, False])
     return ranks["type"][0], set(ranks["texts"][0].to_list())
 
 
