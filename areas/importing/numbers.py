@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from areas.importing.copy import copy_frame, fetch_frame
-from areas.importing.files import MOST_BYTES, opened
+from areas.importing.files import MOST_BYTES, only_one, opened
 from areas.importing.places import held_areas
 from areas.importing.report import Refused, Report, Tell, carry_out, counted, silent, some
 from areas.importing.tables import read_table
@@ -57,7 +57,7 @@ def import_numbers(
             raise Refused("Say with --scheme whose numbers these are, such as DfE or Nomis.")
         with opened(file, most_bytes=most_bytes, name=name) as sources:
             tell("Reading the file")
-            table = read_table(sources[0], options.sheet)
+            table = read_table(only_one(sources, name or file.name), options.sheet)
         number, code = columns_of(table, options)
         report.fact("Rows read", table.height)
         report.fact("Columns", f"number {number}, code {code}")

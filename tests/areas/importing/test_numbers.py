@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from io import StringIO
 from pathlib import Path
 
@@ -76,6 +77,16 @@ def test_faults_are_sentences_and_load_nothing(text, more, sentence, tmp_path):
     report = load(tmp_path, text, **more)
     assert sentence in report.problems[0]
     assert (held(), everything()) == ({}, before)
+
+
+def test_of_two_files_in_one_zip_none_is_taken_in_silence(tmp_path):
+    file = tmp_path / "lookups.zip"
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in ("a.csv", "b.csv"):
+            archive.writestr(name, AS_THE_DEPARTMENT)
+    report = import_numbers(file=file, options=NumberOptions(scheme="DfE"), commit=True)
+    assert "lookups.zip holds 2 files" in report.problems[0]
+    assert held() == {}
 
 
 def test_a_number_of_one_numbering_is_not_taken_over_by_another(tmp_path):
